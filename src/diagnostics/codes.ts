@@ -1,0 +1,217 @@
+/** How bad a finding is: an error keeps the last good configuration, a warning does not. */
+export type Severity = "error" | "warning";
+
+/** One row of the table of codes. A code is never reused and never changes its meaning. */
+export interface Code {
+  readonly code: string;
+  readonly severity: Severity;
+  /** What is wrong, in a few words; the heading in `docs/diagnostics.md`. */
+  readonly title: string;
+  /** Why it matters and what to do, for the reader of `docs/diagnostics.md`. */
+  readonly help: string;
+}
+
+/**
+ * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
+ * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds. `docs/diagnostics.md` is generated from this table.
+ */
+export const codes = {
+  yamlSyntax: {
+    code: "GH0001",
+    severity: "error",
+    title: "document is not valid YAML",
+    help: "The document could not be parsed. Nothing of this load is used until it is mended.",
+  },
+  sourceUnreadable: {
+    code: "GH0002",
+    severity: "error",
+    title: "configuration path cannot be read",
+    help: "The path given by `--config` is missing, unreadable or not a YAML or JSON file or folder.",
+  },
+  sourceEmpty: {
+    code: "GH0003",
+    severity: "error",
+    title: "no document found",
+    help: "A configuration path holds no document at all. An empty folder is more often a mistake than a wish: say `--allow-empty` if it is one.",
+  },
+  sourceOutside: {
+    code: "GH0004",
+    severity: "error",
+    title: "file lies outside its root",
+    help: "After resolving symbolic links, every file must lie under the configuration path that led to it.",
+  },
+  notAnObject: {
+    code: "GH0010",
+    severity: "error",
+    title: "document is not a resource",
+    help: "A resource is a mapping with `apiVersion`, `kind`, `metadata` and `spec`.",
+  },
+  missingKind: {
+    code: "GH0011",
+    severity: "error",
+    title: "apiVersion or kind is missing",
+    help: "Every document needs `apiVersion` and `kind`; without them nobody can tell what it means.",
+  },
+  unknownKind: {
+    code: "GH0012",
+    severity: "error",
+    title: "unknown kind or version",
+    help: "The API group is served here, but it has no such kind or version. A policy that is not understood must not be dropped silently.",
+  },
+  kindWithoutEffect: {
+    code: "GH0013",
+    severity: "warning",
+    title: "kind has no effect here",
+    help: "An Istio kind that Gatehouse does not act on. It may stay where it is.",
+  },
+  foreignGroup: {
+    code: "GH0014",
+    severity: "warning",
+    title: "document of another API group skipped",
+    help: "The API group is not one that Gatehouse serves.",
+  },
+  duplicateResource: {
+    code: "GH0015",
+    severity: "error",
+    title: "resource defined twice",
+    help: "Group, kind, namespace and name identify a resource; v1 and v1beta1 are the same. Rename or remove one.",
+  },
+  duplicateKey: {
+    code: "GH0016",
+    severity: "warning",
+    title: "key given twice",
+    help: "The same key stands twice in one mapping. As in Kubernetes the last one counts; the first is without effect.",
+  },
+  fileTooLarge: {
+    code: "GH0005",
+    severity: "error",
+    title: "file is too large",
+    help: "A file of more than 64 MiB is hardly a configuration. Cut it into several.",
+  },
+  unknownField: {
+    code: "GH0101",
+    severity: "error",
+    title: "unknown field",
+    help: "A field that the kind does not have. It might have narrowed the policy, so the policy is not loaded without it.",
+  },
+  wrongType: {
+    code: "GH0102",
+    severity: "error",
+    title: "value has the wrong type",
+    help: "Note that YAML reads bare `80`, `yes`, `no`, `on`, `off`, `y` and `n` as numbers or booleans: put strings in quotes.",
+  },
+  wrongEnum: {
+    code: "GH0103",
+    severity: "error",
+    title: "value is not one of the allowed ones",
+    help: "Enum values are case-sensitive.",
+  },
+  missingField: {
+    code: "GH0104",
+    severity: "error",
+    title: "required field is missing",
+    help: "The field has no default and must be given.",
+  },
+  emptyValue: {
+    code: "GH0105",
+    severity: "error",
+    title: "empty value",
+    help: "An empty string or an empty object where a value is needed.",
+  },
+  tooMany: {
+    code: "GH0106",
+    severity: "error",
+    title: "too many or too long",
+    help: "The list or string is longer than its kind allows.",
+  },
+  invalidName: {
+    code: "GH0107",
+    severity: "error",
+    title: "invalid name",
+    help: "A name that Kubernetes or Envoy would not accept.",
+  },
+  invalidValue: {
+    code: "GH0108",
+    severity: "error",
+    title: "invalid value",
+    help: "The value cannot be read as what the field means.",
+  },
+  conflictingFields: {
+    code: "GH0201",
+    severity: "error",
+    title: "fields exclude each other",
+    help: "Two fields are set of which only one may be.",
+  },
+  neverTriggered: {
+    code: "GH0202",
+    severity: "error",
+    title: "policy without rules never acts",
+    help: "A DENY or CUSTOM policy without rules matches nothing. Write one empty rule, `rules: [{}]`, to match every request.",
+  },
+  customNeedsIdentity: {
+    code: "GH0203",
+    severity: "error",
+    title: "CUSTOM rule asks for the caller's identity",
+    help: "As in Istio, CUSTOM rules run before the caller is known. Set `customSeesIdentity: true` in the Mesh to verify the caller first; then these fields are allowed.",
+  },
+  unknownAttribute: {
+    code: "GH0204",
+    severity: "error",
+    title: "unknown condition key",
+    help: "The `key` of a condition is not an attribute that conditions can ask for.",
+  },
+  envoyRefuses: {
+    code: "GH0205",
+    severity: "error",
+    title: "Envoy would not load this",
+    help: "Istio accepts the value, but a real Envoy refuses the configuration made from it, or ends. It is refused here before that.",
+  },
+  selectorWithoutLabels: {
+    code: "GH0206",
+    severity: "warning",
+    title: "selector without labels",
+    help: "A selector without labels selects every workload, as if there were none.",
+  },
+  deniesAllTcp: {
+    code: "GH0207",
+    severity: "warning",
+    title: "DENY rule closes all TCP ports",
+    help: "On TCP the HTTP conditions of a DENY rule are dropped, so that the rest denies every connection. Name the ports that are meant.",
+  },
+  conditionWithoutEffect: {
+    code: "GH0208",
+    severity: "warning",
+    title: "condition means nothing",
+    help: "Istio accepts the key but can make nothing of it: an ALLOW rule with it never matches, other rules ignore the condition.",
+  },
+  secondMesh: {
+    code: "GH0301",
+    severity: "error",
+    title: "more than one Mesh",
+    help: "A Mesh holds the settings of the whole; there is at most one among all documents.",
+  },
+  unknownProvider: {
+    code: "GH0302",
+    severity: "warning",
+    title: "CUSTOM policy names an unknown provider",
+    help: "No entry of `Mesh.spec.extensionProviders` has this name. As in Istio, every request that the policy matches is refused.",
+  },
+  providerCannotBeAsked: {
+    code: "GH0303",
+    severity: "warning",
+    title: "extension provider cannot be asked",
+    help: "The entry says no address of an authorizer. As in Istio, every request that a CUSTOM policy sends there is refused.",
+  },
+  duplicateProvider: {
+    code: "GH0304",
+    severity: "error",
+    title: "extension provider given twice",
+    help: "CUSTOM policies find a provider by its name, so each name may be given once.",
+  },
+  noEffectYet: {
+    code: "GH0305",
+    severity: "warning",
+    title: "field has no effect yet",
+    help: "The field is known and its type is checked, but this version of Gatehouse does not act on it.",
+  },
+} as const;

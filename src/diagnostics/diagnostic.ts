@@ -1,0 +1,37 @@
+import type { Code, Severity } from "./codes.js";
+
+/** Where in a document: keys and list indexes from its root, e.g. `["spec", "rules", 0, "to"]`. */
+export type Path = readonly (string | number)[];
+
+/** What a translator has to say about one place in one document; it knows no files. */
+export interface Finding {
+  readonly code: Code;
+  /** Lower case, no final stop, user input in backticks, says what was expected. */
+  readonly message: string;
+  readonly path: Path;
+}
+
+/** A finding with the place a person can go to. For the author of the configuration. */
+export interface Diagnostic {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly file: string;
+  /** 1-based; 1 when the file as a whole is meant. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+  /** `kind namespace/name` of the resource, when one could be read. */
+  readonly resource?: string;
+}
+
+/** Makes a finding; exists so that call sites read as one line. */
+export function finding(code: Code, path: Path, message: string): Finding {
+  return { code, message, path };
+}
+
+/** `file:line:column: severity CODE message`, the form that editors and terminals make clickable. */
+export function formatDiagnostic(d: Diagnostic): string {
+  const resource = d.resource === undefined ? "" : ` (${d.resource})`;
+  return `${d.file}:${d.line}:${d.column}: ${d.severity} ${d.code} ${d.message}${resource}`;
+}
