@@ -1,0 +1,13 @@
+/** A gRPC service that is described under `proto/`. */
+export interface ProtoService {
+  /** Full name, as in a gRPC path and in health checks. */
+  readonly name: string;
+  /** The file that declares it, relative to `proto/`. */
+  readonly file: string;
+}
+
+/** The roots of `proto/`: each is loaded at start, and the script `protos` generates types for these files. */
+export const PROTO_SERVICES: readonly ProtoService[] = [
+  { name: "envoy.service.auth.v3.Authorization", file: "envoy/service/auth/v3/external_auth.proto" },
+  { name: "grpc.health.v1.Health", file: "grpc/health/v1/health.proto" },
+];

