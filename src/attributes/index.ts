@@ -1,0 +1,6 @@
+export { type Ip, parseIp } from "./address.js";
+export type { Attributes, ByteString, HttpRequest, Peer, RequestAuth } from "./attributes.js";
+export { lowerAscii, toBytes, toText } from "./bytes.js";
+export { type Identity, parseSpiffeId, readIdentity, type SpiffeId } from "./identity.js";
+export { type JsonObject, type JsonValue, member } from "./json.js";
+export type { ServiceRef, Workload, WorkloadType } from "./workload.js";
