@@ -1,0 +1,42 @@
+import { type Ip, parseIp } from "../attributes/index.js";
+import { never, type Predicate } from "./logic.js";
+import type { CidrRange } from "./model.js";
+
+/**
+ * Reads `1.2.3.4`, `1.2.3.0/24` or the IPv6 forms, host bits allowed and masked away. Undefined when it is none, with
+ * a zone, or with a prefix longer than the address.
+ */
+export function parseCidr(text: string): CidrRange | undefined {
+  const slash = text.indexOf("/");
+  const ip = parseIp(slash < 0 ? text : text.slice(0, slash));
+  if (ip === undefined) return undefined;
+  const bits = ip.family === 4 ? 32 : 128;
+  const length = slash < 0 ? String(bits) : text.slice(slash + 1);
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > bits) return undefined;
+  return { addressPrefix: ip.text, prefixLen: Number(length) };
+}
+
+/** Whether an address lies in the range. Families never mix; an absent address lies in none. */
+export function compileCidr(range: CidrRange): Predicate<Ip | undefined> {
+  const prefix = parseIp(range.addressPrefix);
+  if (prefix === undefined) return never;
+  const { family } = prefix;
+  const masks = prefix.words.map((_, i) => mask(range.prefixLen - 32 * i));
+  const wanted = prefix.words.map((word, i) => word & (masks[i] ?? 0));
+  if (family === 4) {
+    const m = masks[0] ?? 0;
+    const w = wanted[0] ?? 0;
+    return (ip) => ip !== undefined && ip.family === 4 && ((ip.words[0] ?? 0) & m) === w;
+  }
+  return (ip) => {
+    if (ip === undefined || ip.family !== 6) return false;
+    for (let i = 0; i < 4; i++) if (((ip.words[i] ?? 0) & (masks[i] ?? 0)) !== wanted[i]) return false;
+    return true;
+  };
+}
+
+/** The 32-bit mask of the first `bits` bits, where bits may be below 0 or above 32. */
+function mask(bits: number): number {
+  if (bits <= 0) return 0;
+  return bits >= 32 ? -1 : -1 << (32 - bits);
+}
