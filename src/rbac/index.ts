@@ -1,0 +1,10 @@
+export { compilePermission, compilePrincipal, compileRbacPolicy } from "./compile.js";
+export {
+  type CompiledRule,
+  compileRbac,
+  type RbacFilter,
+  type RuleRef,
+  type RuleSet,
+  sortRules,
+} from "./filter.js";
+export type * from "./model.js";
