@@ -1,0 +1,74 @@
+/**
+ * `security.istio.io` AuthorizationPolicy after validation: every list that the author left out or left empty is
+ * empty here, every value has its type. Field names are Istio's.
+ */
+export interface AuthorizationPolicy {
+  readonly namespace: string;
+  readonly name: string;
+  /** From the annotation `istio.io/dry-run`. */
+  readonly dryRun: boolean;
+  readonly action: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
+  /** Name in `Mesh.spec.extensionProviders`; set exactly for CUSTOM. */
+  readonly provider: string | undefined;
+  readonly selector: Selector | undefined;
+  readonly targetRefs: readonly TargetRef[];
+  readonly rules: readonly Rule[];
+}
+
+/** `selector.matchLabels`; no pair selects all. */
+export type Selector = readonly (readonly [label: string, value: string])[];
+
+export interface TargetRef {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+export interface Rule {
+  readonly from: readonly Source[];
+  readonly to: readonly Operation[];
+  readonly when: readonly Condition[];
+}
+
+/** The fields of `from[].source`. */
+export const sourceFields = [
+  "principals",
+  "notPrincipals",
+  "requestPrincipals",
+  "notRequestPrincipals",
+  "serviceAccounts",
+  "notServiceAccounts",
+  "trustDomains",
+  "notTrustDomains",
+  "namespaces",
+  "notNamespaces",
+  "remoteIpBlocks",
+  "notRemoteIpBlocks",
+  "ipBlocks",
+  "notIpBlocks",
+] as const;
+
+/** The fields of `to[].operation`. */
+export const operationFields = [
+  "hosts",
+  "notHosts",
+  "methods",
+  "notMethods",
+  "paths",
+  "notPaths",
+  "ports",
+  "notPorts",
+] as const;
+
+/** Values by field; a field that is not given is undefined. All that are given must hold. */
+export type Source = Readonly<Partial<Record<(typeof sourceFields)[number], readonly string[]>>>;
+export type Operation = Readonly<Partial<Record<(typeof operationFields)[number], readonly string[]>>>;
+
+/** Holds when some of `values` match (or none is given) and none of `notValues` does. */
+export interface Condition {
+  readonly key: string;
+  readonly values: readonly string[];
+  readonly notValues: readonly string[];
+}

@@ -1,0 +1,112 @@
+import {
+  asFields,
+  codes,
+  type Fields,
+  type Finding,
+  finding,
+  nameOf,
+  type Path,
+  readFields,
+  readList,
+  readText,
+  show,
+  wrongType,
+} from "../diagnostics/index.js";
+import type { Selector, TargetRef } from "./authorization-policy.js";
+
+/** What `selector`, `targetRef` and `targetRefs` of a spec say. */
+export interface Attached {
+  readonly selector: Selector | undefined;
+  readonly targetRefs: readonly TargetRef[];
+}
+
+const selectorFields: ReadonlySet<string> = new Set(["matchLabels"]);
+const targetRefFields: ReadonlySet<string> = new Set(["group", "kind", "name", "namespace"]);
+
+/** Group and kind of what a policy may be attached to; the empty group is core. */
+const targets: readonly string[] = [
+  "core/Service",
+  "networking.istio.io/ServiceEntry",
+  "gateway.networking.k8s.io/Gateway",
+  "gateway.networking.k8s.io/GatewayClass",
+];
+
+/** Reads the three ways to attach a policy, of which at most one may be given; the old `targetRef` is one of `targetRefs`. */
+export function readAttachment(spec: Fields, at: Path, out: Finding[]): Attached {
+  const given = ["selector", "targetRef", "targetRefs"].filter((key) => spec[key] !== undefined);
+  const second = given[1];
+  if (second !== undefined) {
+    const message = `\`${second}\` stands beside \`${given[0]}\`, expected only one of selector, targetRef and targetRefs`;
+    out.push(finding(codes.conflictingFields, [...at, second], message));
+  }
+  const single = spec["targetRef"];
+  const list = readList(spec, "targetRefs", at, out) ?? [];
+  if (list.length > 16) {
+    const message = `\`targetRefs\` has ${list.length} items, expected at most 16`;
+    out.push(finding(codes.tooMany, [...at, "targetRefs"], message));
+  }
+  const targetRefs = [
+    ...(single === undefined ? [] : [readTargetRef(single, [...at, "targetRef"], out)]),
+    ...list.map((item, i) => readTargetRef(item, [...at, "targetRefs", i], out)),
+  ];
+  return {
+    selector: readSelector(spec, at, out),
+    targetRefs: targetRefs.filter((ref) => ref !== undefined),
+  };
+}
+
+/** `selector.matchLabels`; undefined when there is no selector. */
+export function readSelector(spec: Fields, at: Path, out: Finding[]): Selector | undefined {
+  const selector = readFields(spec, "selector", at, out, selectorFields);
+  if (selector === undefined) return undefined;
+  const labels = readFields(selector, "matchLabels", [...at, "selector"], out);
+  const pairs = labels === undefined ? [] : Object.entries(labels);
+  const here: Path = [...at, "selector", "matchLabels"];
+  if (pairs.length > 4096) {
+    out.push(
+      finding(codes.tooMany, here, `\`matchLabels\` has ${pairs.length} labels, expected at most 4096`),
+    );
+  }
+  if (pairs.length === 0 && (labels !== undefined || selector["matchLabels"] === undefined)) {
+    const message = "`selector` has no labels, so it selects every workload; expected `matchLabels`";
+    out.push(finding(codes.selectorWithoutLabels, [...at, "selector"], message));
+  }
+  const read: [string, string][] = [];
+  for (const [label, value] of pairs) {
+    if (typeof value !== "string") out.push(wrongType(value, [...here, label], "a string"));
+    else if (label === "") out.push(finding(codes.emptyValue, [...here, label], "label name is empty"));
+    else if (label.includes("*") || value.includes("*")) {
+      const message = `wildcard in label ${show(`${label}: ${value}`)}, expected an exact name and value`;
+      out.push(finding(codes.invalidValue, [...here, label], message));
+    } else if ([...value].length > 63) {
+      const message = `value of label ${show(label)} is longer than 63 characters`;
+      out.push(finding(codes.tooMany, [...here, label], message));
+    } else read.push([label, value]);
+  }
+  return read;
+}
+
+function readTargetRef(value: unknown, at: Path, out: Finding[]): TargetRef | undefined {
+  const ref = asFields(value, at, out, targetRefFields);
+  if (ref === undefined) return undefined;
+  const group = readText(ref, "group", at, out) ?? "";
+  const kind = readText(ref, "kind", at, out);
+  const name = readText(ref, "name", at, out);
+  const namespace = readText(ref, "namespace", at, out) ?? "";
+  for (const key of ["kind", "name"]) {
+    if (ref[key] === undefined) out.push(wrongType(undefined, [...at, key], "a string"));
+    else if (ref[key] === "") out.push(finding(codes.emptyValue, [...at, key], `\`${key}\` is empty`));
+  }
+  if (name !== undefined && [...name].length > 253) {
+    out.push(finding(codes.tooMany, [...at, "name"], "`name` is longer than 253 characters"));
+  }
+  if (namespace !== "") {
+    const message = `${nameOf([...at, "namespace"])} is ${show(namespace)}, expected none: a policy applies in its own namespace`;
+    out.push(finding(codes.invalidValue, [...at, "namespace"], message));
+  }
+  if (kind && !targets.includes(`${group || "core"}/${kind}`)) {
+    const message = `target ${show(`${group}/${kind}`)} is not supported, expected one of ${targets.join(", ")}`;
+    out.push(finding(codes.wrongEnum, [...at, "kind"], message));
+  }
+  return { group: group === "core" ? "" : group, kind: kind ?? "", name: name ?? "", namespace };
+}
