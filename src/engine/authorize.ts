@@ -1,0 +1,57 @@
+import type { Attributes } from "../attributes/index.js";
+import type { CompiledRule, RbacFilter, RuleRef, RuleSet } from "../rbac/index.js";
+import { allow, type DryRun, deny, type Outcome } from "./decision.js";
+
+/** What the RBAC filters say of a request, with what their shadow rules would have said. */
+export interface Authorization {
+  readonly outcome: Outcome;
+  readonly dryRun: readonly DryRun[];
+  readonly audit: boolean | undefined;
+}
+
+const noDryRun: readonly DryRun[] = [];
+const noPolicy: Outcome = allow("none", "no_policy");
+const notRefused: Outcome = allow("authorize", "not_denied");
+
+/** Runs the filters in order. The first that refuses ends it; filters behind it are not asked, as in Envoy's chain. */
+export function authorize(filters: readonly RbacFilter[], attributes: Attributes): Authorization {
+  let dryRun = noDryRun;
+  let audit: boolean | undefined;
+  let allowedBy: RuleRef | undefined;
+  let enforced = false;
+  for (const { enforced: ruleSet, shadow } of filters) {
+    if (shadow !== undefined && shadow.action !== "LOG") dryRun = [...dryRun, dryRunOf(shadow, attributes)];
+    if (ruleSet === undefined) continue;
+    const match = firstMatch(ruleSet.rules, attributes);
+    if (ruleSet.action === "LOG") {
+      audit = audit === true || match !== undefined;
+      continue;
+    }
+    enforced = true;
+    if (ruleSet.action === "DENY") {
+      if (match !== undefined)
+        return { outcome: deny("authorize", "denied_by_policy", match.ref), dryRun, audit };
+    } else if (match === undefined) {
+      return { outcome: deny("authorize", "no_allow_policy_matched"), dryRun, audit };
+    } else {
+      allowedBy = match.ref;
+    }
+  }
+  if (allowedBy !== undefined)
+    return { outcome: allow("authorize", "allowed_by_policy", allowedBy), dryRun, audit };
+  return { outcome: enforced ? notRefused : noPolicy, dryRun, audit };
+}
+
+function firstMatch(rules: readonly CompiledRule[], attributes: Attributes): CompiledRule | undefined {
+  for (const rule of rules) if (rule.matches(attributes)) return rule;
+  return undefined;
+}
+
+function dryRunOf({ action, rules }: RuleSet, attributes: Attributes): DryRun {
+  const match = firstMatch(rules, attributes);
+  const result = (action === "ALLOW") === (match !== undefined) ? "allowed" : "denied";
+  const of = action === "ALLOW" ? "ALLOW" : "DENY";
+  return match === undefined
+    ? { action: of, result }
+    : { action: of, result, policy: match.ref.policy, rule: match.ref.rule };
+}

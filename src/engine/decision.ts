@@ -1,0 +1,112 @@
+import type { RuleRef } from "../rbac/index.js";
+import { type Edits, noEdits } from "./edits.js";
+
+/** Where in the pipeline the answer was found. */
+export type Stage = "guard" | "select" | "custom" | "authorize" | "none" | "internal";
+
+/** Why; a closed set, so that it can be a label. */
+export type Reason =
+  | "no_policy"
+  | "allowed_by_policy"
+  | "not_denied"
+  | "denied_by_policy"
+  | "no_allow_policy_matched"
+  | "unknown_workload"
+  | "provider_allowed"
+  | "provider_denied"
+  | "provider_unknown"
+  | "provider_failed"
+  | "ambiguous_request"
+  | "bad_request"
+  | "bad_edit"
+  | "invalid_config"
+  | "internal_error"
+  | "timeout";
+
+/** gRPC codes that a decision ends in (google.rpc.Code). */
+export const grpcCode = { ok: 0, permissionDenied: 7, internal: 13 } as const;
+
+/** What a shadow rule set or a dry-run policy would have said. */
+export interface DryRun {
+  readonly action: "ALLOW" | "DENY";
+  readonly result: "allowed" | "denied";
+  /** The rule that matched, if one did. */
+  readonly policy?: string;
+  readonly rule?: number;
+}
+
+/** What `check` answers. A value, never an exception. */
+export interface Decision {
+  readonly decisionId: string;
+  readonly allowed: boolean;
+  /** google.rpc.Code; 0 exactly when allowed. */
+  readonly code: number;
+  /** 200 when allowed. */
+  readonly httpStatus: number;
+  readonly stage: Stage;
+  readonly reason: Reason;
+  /** The rule that decided; an ALLOW miss has none. */
+  readonly rule: RuleRef | undefined;
+  /** Of a refusal; never names a policy. */
+  readonly body: string;
+  readonly edits: Edits;
+  readonly dryRun: readonly DryRun[];
+  /** Whether an AUDIT policy matched; undefined without one. */
+  readonly audit: boolean | undefined;
+  readonly failedOpen: boolean;
+  /** Generation of the snapshot that decided, 0 without one. */
+  readonly generation: number;
+  /** A provider's own keys for the dynamic metadata. */
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The body of Istio's own refusals. */
+export const deniedBody = "RBAC: access denied";
+
+/** The part of a decision that a stage finds; the rest is the same for all. */
+export interface Outcome {
+  readonly allowed: boolean;
+  readonly code: number;
+  readonly httpStatus: number;
+  readonly stage: Stage;
+  readonly reason: Reason;
+  readonly rule: RuleRef | undefined;
+  readonly body: string;
+  readonly edits: Edits;
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Goes on to the upstream. */
+export function allow(stage: Stage, reason: Reason, rule?: RuleRef): Outcome {
+  return {
+    allowed: true,
+    code: grpcCode.ok,
+    httpStatus: 200,
+    stage,
+    reason,
+    rule,
+    body: "",
+    edits: noEdits,
+    metadata: undefined,
+  };
+}
+
+/** PERMISSION_DENIED with 403 and Istio's body. */
+export function deny(stage: Stage, reason: Reason, rule?: RuleRef): Outcome {
+  return {
+    allowed: false,
+    code: grpcCode.permissionDenied,
+    httpStatus: 403,
+    stage,
+    reason,
+    rule,
+    body: deniedBody,
+    edits: noEdits,
+    metadata: undefined,
+  };
+}
+
+/** INTERNAL with 500: we could not decide, so nothing goes on. */
+export function fail(reason: Reason): Outcome {
+  return { ...deny("internal", reason), code: grpcCode.internal, httpStatus: 500, body: "" };
+}

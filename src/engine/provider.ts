@@ -1,0 +1,31 @@
+import type { Attributes } from "../attributes/index.js";
+import type { Edits } from "./edits.js";
+
+/** What a provider is asked with. */
+export interface ProviderRequest {
+  /** As the stages before left the request. */
+  readonly attributes: Attributes;
+  /** The CheckRequest as Envoy sent it, byte by byte. */
+  readonly original: Uint8Array;
+}
+
+/** A provider's answer. */
+export interface Verdict {
+  readonly allowed: boolean;
+  /** HTTP status of a refusal; ignored when allowed. */
+  readonly httpStatus: number;
+  /** gRPC code of the refusal as the provider gave it; ignored when allowed. */
+  readonly code: number;
+  readonly body: string;
+  /** Of an allowed request: what to change. Of a refused one: `responseHeaders` of the refusal. */
+  readonly edits: Edits;
+  /** Keys to stand in our dynamic metadata beside the record. */
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  /** The provider could not answer and its own `failOpen` allowed the request. */
+  readonly failedOpen: boolean;
+  /** The provider could not answer (deadline, connection, 5xx). */
+  readonly failed: boolean;
+}
+
+/** Port: an authorizer outside the core. Never rejects: what goes wrong is a refusal or its `failOpen`, within its own deadline. */
+export type Provider = (request: ProviderRequest) => Promise<Verdict>;

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { type Edits, invalidEdit, mergeEdits, noEdits, withEdits } from "../../../src/engine/edits.js";
+import { aRequest } from "../../support/request.js";
+
+const put = (
+  name: string,
+  value: string,
+  action: Edits["requestHeaders"][number]["action"] = "OVERWRITE_IF_EXISTS_OR_ADD",
+): Edits => ({
+  ...noEdits,
+  requestHeaders: [{ name, value, action }],
+});
+
+describe("edits", () => {
+  it.each([
+    ["host", "x"],
+    [":path", "/x"],
+    ["Transfer-Encoding", "chunked"],
+    ["a b", "x"],
+    ["", "x"],
+    ["x", "a\0b"],
+    ["x", "a\nb"],
+  ])("of header %j to %j are refused", (name, value) => {
+    expect(invalidEdit(put(name, value))).toBeDefined();
+  });
+
+  it("of ordinary headers pass", () => {
+    expect(invalidEdit(put("x-user", "\xe9 b"))).toBeUndefined();
+  });
+
+  it("put headers by their append action", () => {
+    const request = aRequest().header("x", "1").build();
+    const lines = (edits: Edits): readonly string[] | undefined =>
+      withEdits(request, edits).request?.headers.get("x");
+    expect(lines(put("X", "2"))).toEqual(["2"]);
+    expect(lines(put("x", "2", "APPEND_IF_EXISTS_OR_ADD"))).toEqual(["1", "2"]);
+    expect(lines(put("x", "2", "ADD_IF_ABSENT"))).toEqual(["1"]);
+    expect(withEdits(request, put("y", "2", "OVERWRITE_IF_EXISTS")).request?.headers.has("y")).toBe(false);
+    expect(request.request?.headers.get("x")).toEqual(["1"]);
+  });
+
+  it("change only the query parameters that they name", () => {
+    const edits = {
+      ...noEdits,
+      queryParametersToSet: [["b", "x y"] as const],
+      queryParametersToRemove: ["a"],
+    };
+    const edited = withEdits(aRequest().get("/p?a=1&%62=2&c=%zz").build(), edits);
+    expect(edited.request?.path).toBe("/p?c=%zz&b=x%20y");
+    expect(edited.request?.headers.get(":path")).toEqual(["/p?c=%zz&b=x%20y"]);
+  });
+
+  it("of a later stage win: a header that it sets is not removed by an earlier one", () => {
+    const merged = mergeEdits({ ...noEdits, requestHeadersToRemove: ["X", "y"] }, put("x", "1"));
+    expect(merged.requestHeadersToRemove).toEqual(["y"]);
+  });
+});
