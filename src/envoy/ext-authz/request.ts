@@ -1,0 +1,189 @@
+import { LRUCache } from "lru-cache";
+import {
+  type Attributes,
+  type ByteString,
+  type HttpRequest,
+  type Identity,
+  type Ip,
+  lowerAscii,
+  parseIp,
+  readIdentity,
+  toBytes,
+  type Workload,
+} from "../../attributes/index.js";
+import { GatehouseError } from "../../diagnostics/index.js";
+import type { MeshSettings, XffSettings } from "../../engine/index.js";
+import type {
+  AttributeContext__Output,
+  CheckRequest__Output,
+  HttpRequest__Output,
+  Peer__Output,
+} from "../../proto/index.js";
+import { metadataReader } from "./metadata.js";
+import { remoteIp } from "./remote-ip.js";
+import { own, workloadFromExtensions, workloadFromPeer } from "./workload.js";
+
+/** Turns a CheckRequest into Attributes. Throws a GatehouseError `bad_request` when a part cannot be understood. */
+export type RequestReader = (request: CheckRequest__Output, mesh: MeshSettings) => Attributes;
+
+/** Distinct certificates remembered: parsing one costs 300 µs, a mesh has a few thousand. */
+const maxCertificates = 5_000;
+/** Distinct destinations remembered; they are part of Envoy's configuration, so few. */
+const maxWorkloads = 10_000;
+
+const noBody = new Uint8Array();
+const noExtensions: Readonly<Record<string, string>> = {};
+
+/** A reader with its own memory of certificates and workloads. */
+export function createRequestReader(): RequestReader {
+  const identities = new LRUCache<string, Identity>({ max: maxCertificates });
+  const workloads = new LRUCache<string, { workload: Workload | undefined }>({ max: maxWorkloads });
+
+  function identityOf(certificate: string | undefined): Identity | undefined {
+    if (certificate === undefined || certificate === "") return undefined;
+    const known = identities.get(certificate);
+    if (known !== undefined) return known;
+    const identity = orRefuse("client certificate", () => readIdentity(certificate));
+    identities.set(certificate, identity);
+    return identity;
+  }
+
+  /** The same destination gives the same object, by which plans are remembered. */
+  function workloadOf(
+    extensions: Readonly<Record<string, string>>,
+    destination: Peer__Output,
+  ): Workload | undefined {
+    const principal = destination.principal ?? "";
+    if (extensions === noExtensions && destination.labels === undefined) return undefined;
+    const key = JSON.stringify([extensions, destination.labels, principal]);
+    const known = workloads.get(key);
+    if (known !== undefined) return known.workload;
+    const workload = orRefuse(
+      "destination workload",
+      () => workloadFromExtensions(extensions) ?? workloadFromPeer(destination.labels, principal),
+    );
+    workloads.set(key, { workload });
+    return workload;
+  }
+
+  return ({ attributes: context = {} }, mesh) => {
+    const { source = {}, destination = {} } = context;
+    const extensions = context.context_extensions ?? noExtensions;
+    const identity = identityOf(source.certificate);
+    const workload = workloadOf(extensions, destination);
+    const peer = endpoint(source);
+    const local = endpoint(destination);
+    const sni = lowerAscii(toBytes(context.tls_session?.sni ?? ""));
+    const request = context.request?.http === undefined ? undefined : readHttp(context.request.http);
+    return {
+      protocol: request === undefined ? "tcp" : "http",
+      time: readTime(context),
+      source: peer,
+      destination: local,
+      remoteIp:
+        request === undefined
+          ? peer.ip
+          : remoteIp(
+              peer.ip,
+              request.headers.get("x-forwarded-for"),
+              xffSettings(mesh, workload, extensions),
+            ),
+      identity,
+      tls: identity !== undefined || sni !== "" || peer.principal !== "" || local.principal !== "",
+      sni,
+      workload,
+      request,
+      metadata: metadataReader(context.metadata_context),
+      routeMetadata: metadataReader(context.route_metadata_context),
+      auth: undefined,
+    };
+  };
+}
+
+function orRefuse<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new GatehouseError("bad_request", `${what} cannot be read`, { cause });
+  }
+}
+
+function endpoint(peer: Peer__Output): { ip: Ip | undefined; port: number; principal: string } {
+  const socket = peer.address?.socket_address;
+  const ip = socket?.address === undefined ? undefined : parseIp(socket.address);
+  return { ip, port: socket?.port_value ?? 0, principal: peer.principal ?? "" };
+}
+
+function readTime(context: AttributeContext__Output): number {
+  const time = context.request?.time;
+  return time === undefined ? 0 : Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6);
+}
+
+function xffSettings(
+  mesh: MeshSettings,
+  workload: Workload | undefined,
+  extensions: Readonly<Record<string, string>>,
+): XffSettings {
+  const type = (workload ?? mesh.defaultWorkload)?.type ?? "sidecar";
+  const perType = mesh.xffPerType[type];
+  const use = own(extensions, "xff.use_remote_address");
+  const hops = own(extensions, "xff.num_trusted_hops");
+  if (perType === undefined && use === "" && hops === "") return mesh.xff;
+  return {
+    useRemoteAddress: use === "" ? (perType?.useRemoteAddress ?? mesh.xff.useRemoteAddress) : use === "true",
+    numTrustedHops:
+      hops === "" ? (perType?.numTrustedHops ?? mesh.xff.numTrustedHops) : Number.parseInt(hops, 10) || 0,
+  };
+}
+
+function readHttp(http: HttpRequest__Output): HttpRequest {
+  const headers = readHeaders(http);
+  const path = headers.get(":path")?.[0] ?? "";
+  const cut = path.search(/[?#]/);
+  return {
+    id: http.id ?? "",
+    method: headers.get(":method")?.[0] ?? "",
+    host: headers.get(":authority")?.[0] ?? "",
+    path,
+    urlPath: cut < 0 ? path : path.slice(0, cut),
+    scheme: http.scheme ?? "",
+    protocol: http.protocol ?? "",
+    headers,
+    size: Number(http.size ?? -1),
+    body: http.raw_body !== undefined && http.raw_body.length > 0 ? http.raw_body : textBody(http.body),
+  };
+}
+
+function textBody(body: string | undefined): Uint8Array {
+  return body === undefined || body === "" ? noBody : Buffer.from(body, "utf8");
+}
+
+/** Every line by its lower-case name, from the raw `header_map` where Envoy sent one, else from the joined `headers`. */
+function readHeaders(http: HttpRequest__Output): Map<string, ByteString[]> {
+  const headers = new Map<string, ByteString[]>();
+  const lines = http.header_map?.headers;
+  if (lines === undefined || lines.length === 0) {
+    for (const [name, value] of Object.entries(http.headers ?? {})) add(headers, name, toBytes(value));
+  } else {
+    for (const { key = "", value = "", raw_value } of lines) {
+      const raw = raw_value !== undefined && raw_value.length > 0;
+      add(headers, key, raw ? raw_value.toString("latin1") : toBytes(value));
+    }
+  }
+  pseudo(headers, ":method", http.method);
+  pseudo(headers, ":authority", http.host);
+  pseudo(headers, ":path", http.path);
+  return headers;
+}
+
+function add(headers: Map<string, ByteString[]>, key: string, value: ByteString): void {
+  const name = key.toLowerCase();
+  const lines = headers.get(name);
+  if (lines === undefined) headers.set(name, [value]);
+  else lines.push(value);
+}
+
+/** Fields that stand outside the headers too; Envoy sends both, other callers perhaps one. */
+function pseudo(headers: Map<string, ByteString[]>, name: string, value: string | undefined): void {
+  if (value !== undefined && value !== "" && !headers.has(name)) headers.set(name, [toBytes(value)]);
+}

@@ -1,0 +1,79 @@
+import type { Attributes } from "../../attributes/index.js";
+import { GatehouseError } from "../../diagnostics/index.js";
+import {
+  check,
+  type Decision,
+  deny,
+  fail,
+  refuseAll,
+  refuseError,
+  type Snapshot,
+} from "../../engine/index.js";
+import type { CheckRequest__Output, CheckResponse } from "../../proto/index.js";
+import { createRequestReader } from "./request.js";
+import { toCheckResponse } from "./response.js";
+
+/** What the service needs from its surroundings. */
+export interface AuthorizationOptions {
+  /** The snapshot in force; undefined while there is no valid configuration. */
+  readonly current: () => Snapshot | undefined;
+  readonly decisionId: () => string;
+  /** Encodes a CheckResponse. */
+  readonly encode: (response: CheckResponse) => Uint8Array;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Told of every decision. `attributes` is undefined when the request could not be read. Must not throw. */
+  readonly observe: (decision: Decision, attributes: Attributes | undefined, elapsedMs: number) => void;
+  /** Told of what should not have happened. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** `envoy.service.auth.v3.Authorization`. */
+export interface Authorization {
+  /** Decides; answers with an encoded CheckResponse. Never throws, never rejects. `bytes` is the request as received. */
+  readonly check: (request: CheckRequest__Output, bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+}
+
+/** Makes the service. Handlers know nothing of the transport. */
+export function createAuthorization(options: AuthorizationOptions): Authorization {
+  const { current, encode, now, observe, onError } = options;
+  const read = createRequestReader();
+
+  function answer(decision: Decision, attributes: Attributes | undefined, started: number): Uint8Array {
+    observe(decision, attributes, now() - started);
+    return encode(toCheckResponse(decision));
+  }
+
+  /** Fail closed: what could not be read is refused, what went wrong is an internal error. */
+  function refuse(
+    error: unknown,
+    attributes: Attributes | undefined,
+    generation: number,
+    started: number,
+  ): Uint8Array {
+    onError(error);
+    const unreadable = error instanceof GatehouseError && error.code === "bad_request";
+    const outcome = unreadable ? deny("guard", "bad_request") : fail("internal_error");
+    return answer(refuseError(outcome, generation, options), attributes, started);
+  }
+
+  return {
+    check(request, bytes) {
+      const started = now();
+      const snapshot = current();
+      if (snapshot === undefined) return answer(refuseAll(options), undefined, started);
+      let attributes: Attributes | undefined;
+      try {
+        const read_ = read(request, snapshot.mesh);
+        attributes = read_;
+        const decision = check(snapshot, read_, bytes, options);
+        if (!(decision instanceof Promise)) return answer(decision, read_, started);
+        return decision
+          .then((value) => answer(value, read_, started))
+          .catch((error: unknown) => refuse(error, read_, snapshot.generation, started));
+      } catch (error) {
+        return refuse(error, attributes, snapshot.generation, started);
+      }
+    },
+  };
+}

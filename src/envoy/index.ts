@@ -1,0 +1,1 @@
+export * from "./ext-authz/index.js";
