@@ -2,7 +2,7 @@ import type { Attributes, Workload } from "../attributes/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { authorize } from "./authorize.js";
 import { allow, type Decision, type DryRun, deny, fail, type Outcome } from "./decision.js";
-import { type Edits, invalidEdit, mergeEdits, noEdits, withEdits } from "./edits.js";
+import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
 import type { Verdict } from "./provider.js";
 import type { Chain, CustomFilter, Snapshot } from "./snapshot.js";
@@ -129,7 +129,8 @@ function finish(progress: Progress): Decision {
   if (!outcome.allowed) return end(progress, outcome, dryRun, audit);
   if (progress.allowedBy === undefined) return end(progress, outcome, dryRun, audit);
   const passed = outcome.stage === "none" ? allow("custom", "provider_allowed", progress.allowedBy) : outcome;
-  return end(progress, { ...passed, edits: progress.edits, metadata: progress.metadata }, dryRun, audit);
+  const edits = resolveEdits(progress.edits, progress.attributes);
+  return end(progress, { ...passed, edits, metadata: progress.metadata }, dryRun, audit);
 }
 
 const noDryRun: readonly DryRun[] = [];

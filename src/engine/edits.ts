@@ -1,4 +1,4 @@
-import type { Attributes, HttpRequest } from "../attributes/index.js";
+import { type Attributes, type HttpRequest, toBytes, toText } from "../attributes/index.js";
 
 /** How a header is put, as Envoy's `HeaderValueOption.append_action`. */
 export type AppendAction =
@@ -56,6 +56,7 @@ export function invalidEdit(edits: Edits): string | undefined {
     if (!fieldName.test(name) || forbidden.has(name.toLowerCase()))
       return `header \`${name.slice(0, 80)}\` may not be set`;
     if (unsafeValue.test(value)) return `header \`${name}\` has a value with a line break or NUL`;
+    if (toBytes(toText(value)) !== value) return `header \`${name}\` has a value that is not UTF-8`;
   }
   for (const name of edits.requestHeadersToRemove) {
     if (!fieldName.test(name) || forbidden.has(name.toLowerCase()))
@@ -95,6 +96,21 @@ export function withEdits(attributes: Attributes, edits: Edits): Attributes {
   const path = withQuery(request.path, edits);
   if (path !== request.path) headers.set(":path", [path]);
   return { ...attributes, request: { ...request, headers, path } };
+}
+
+/**
+ * The edits with every request header as its final value. Envoy 1.40 ignores `append_action` on the way to the
+ * upstream (measured), so what a header becomes is worked out here: `edited` is the request with the edits applied.
+ */
+export function resolveEdits(edits: Edits, edited: Attributes): Edits {
+  const headers = edited.request?.headers;
+  if (headers === undefined || edits.requestHeaders.length === 0) return edits;
+  const names = new Set(edits.requestHeaders.map(({ name }) => name.toLowerCase()));
+  const requestHeaders = [...names].flatMap((name): HeaderEdit[] => {
+    const value = headers.get(name)?.join(",");
+    return value === undefined ? [] : [{ name, value, action: "OVERWRITE_IF_EXISTS_OR_ADD" }];
+  });
+  return { ...edits, requestHeaders };
 }
 
 function putHeader(headers: Map<string, readonly string[]>, { name, value, action }: HeaderEdit): void {

@@ -1,1 +1,8 @@
-export * from "./ext-authz/index.js";
+export {
+  type Authorization,
+  type AuthorizationOptions,
+  createAuthorization,
+  createRequestReader,
+  type RequestReader,
+  toCheckResponse,
+} from "./ext-authz/index.js";

@@ -1,5 +1,13 @@
+import { toText } from "../../attributes/index.js";
 import type { AppendAction, Decision, DryRun, HeaderEdit } from "../../engine/index.js";
-import type { CheckResponse, HeaderAppendAction, HeaderValueOption, StatusCode, Struct, Value } from "../../proto/index.js";
+import type {
+  CheckResponse,
+  HeaderAppendAction,
+  HeaderValueOption,
+  StatusCode,
+  Struct,
+  Value,
+} from "../../proto/index.js";
 
 /** `HeaderValueOption.HeaderAppendAction` by name. */
 const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
@@ -78,12 +86,7 @@ function toValue(value: unknown): Value {
   };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what is meant
-const ascii = /^[\x00-\x7f]*$/;
-
+/** Envoy 1.40 reads no `raw_value` here; the validator of edits has refused what is not UTF-8. */
 function toHeader({ name, value, action }: HeaderEdit): HeaderValueOption {
-  const header = ascii.test(value)
-    ? { key: name, value }
-    : { key: name, raw_value: Buffer.from(value, "latin1") };
-  return { header, append_action: appendActions[action] };
+  return { header: { key: name, value: toText(value) }, append_action: appendActions[action] };
 }

@@ -234,7 +234,11 @@ describe("a check", () => {
       const provider: Provider = async () => verdict({ edits: { ...noEdits, requestHeaders } });
       const when = [{ key: "request.headers[x-user]", values: ["ann"], notValues: [] }];
       const decision = await decide({ policies: [custom, aPolicy({ rules: [aRule({ when })] })], provider });
-      expect(decision).toMatchObject({ allowed: true, rule: { policy: "foo/p" }, edits: { requestHeaders } });
+      expect(decision).toMatchObject({
+        allowed: true,
+        rule: { policy: "foo/p" },
+        edits: { requestHeaders: [{ name: "x-user", value: "ann" }] },
+      });
     });
 
     it("refuses the request when an edit would split a message", async () => {
