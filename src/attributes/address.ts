@@ -17,6 +17,17 @@ export function parseIp(text: string): Ip | undefined {
   return word === undefined ? undefined : { family: 4, text, words: [word] };
 }
 
+/**
+ * Reads an address as Envoy reads one that it is told: as `parseIp`, and an IPv6 address may name its zone
+ * (`fe80::1%eth0`), which is no part of what policies compare.
+ */
+export function parseZonedIp(text: string): Ip | undefined {
+  const percent = text.indexOf("%");
+  if (percent < 0) return parseIp(text);
+  const ip = /^%[0-9A-Za-z._-]+$/.test(text.slice(percent)) ? parseIp(text.slice(0, percent)) : undefined;
+  return ip?.family === 6 ? ip : undefined;
+}
+
 function parseV4(text: string): number | undefined {
   let word = 0;
   let octet = -1;

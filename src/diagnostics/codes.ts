@@ -142,6 +142,12 @@ export const codes = {
     title: "fields exclude each other",
     help: "Two fields are set of which only one may be.",
   },
+  emptyRules: {
+    code: "GH0250",
+    severity: "warning",
+    title: "policy with an empty list of rules never acts",
+    help: "A CUSTOM policy with `rules: []` asks its provider nothing. Write one empty rule, `rules: [{}]`, to ask for every request.",
+  },
   neverTriggered: {
     code: "GH0202",
     severity: "error",
@@ -213,5 +219,47 @@ export const codes = {
     severity: "warning",
     title: "field has no effect yet",
     help: "The field is known and its type is checked, but this version of Gatehouse does not act on it.",
+  },
+  envoyUnanswerable: {
+    code: "GH0401",
+    severity: "error",
+    title: "RBAC field that a check request cannot answer",
+    help: "Envoy can decide this inside itself, but what it needs is not in the check request. The rule would silently never match, so it is refused.",
+  },
+  oneofRequired: {
+    code: "GH0402",
+    severity: "error",
+    title: "exactly one kind is required",
+    help: "A permission, principal or matcher is a protobuf oneof: exactly one of its fields must be set.",
+  },
+  invalidRegex: {
+    code: "GH0403",
+    severity: "error",
+    title: "invalid regular expression",
+    help: "Regular expressions are in RE2 syntax, match the whole value and stay within Envoy's default program size of 100.",
+  },
+  legacyKind: {
+    code: "GH0501",
+    severity: "warning",
+    title: "legacy kind",
+    help: "The kinds of rbac.istio.io/v1alpha1 still work as they did in Istio 1.4. New policies should be AuthorizationPolicy of security.istio.io/v1; one that selects a workload switches the legacy kinds off for it.",
+  },
+  earlyPolicy: {
+    code: "GH0502",
+    severity: "warning",
+    title: "early form of AuthorizationPolicy",
+    help: "The document is read as the AuthorizationPolicy of security.istio.io/v1 that the message shows. Replace it by that.",
+  },
+  unknownConstraint: {
+    code: "GH0503",
+    severity: "error",
+    title: "unknown constraint or property key",
+    help: "Istio logged and ignored such a key, which made the rule wider than written. Here the rule is refused.",
+  },
+  metadataProperty: {
+    code: "GH0504",
+    severity: "warning",
+    title: "property is read from dynamic metadata",
+    help: "A key that is no known property is compared with dynamic metadata of Envoy's RBAC filter, as in Istio; without it the subject matches nobody.",
   },
 } as const;

@@ -8,6 +8,7 @@ export interface ResourceDocument {
   /** `default` when the document names none. */
   readonly namespace: string;
   readonly annotations: ReadonlyMap<string, string>;
+  readonly labels?: ReadonlyMap<string, string>;
   /** As parsed from YAML: plain JSON data. Undefined when absent. */
   readonly spec: unknown;
 }

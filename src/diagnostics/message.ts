@@ -78,7 +78,8 @@ export function messageText(message: Message, name: string, out: Finding[]): str
 export function messageFlag(message: Message, name: string, out: Finding[]): boolean {
   const value = fieldOf(message, name) ?? false;
   if (value === true || value === "true") return true;
-  if (value !== false && value !== "false") out.push(wrongType(value, pathOf(message, name), "true or false"));
+  if (value !== false && value !== "false")
+    out.push(wrongType(value, pathOf(message, name), "true or false"));
   return false;
 }
 

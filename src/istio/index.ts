@@ -9,6 +9,9 @@ export type {
 } from "./authorization-policy.js";
 export { type CompiledAuthorizationPolicy, compileAuthorizationPolicy, toRbac } from "./compile.js";
 export { type NearestMiss, nearestMiss } from "./explain.js";
+export type { EarlyAuthorizationPolicy, LegacyResource } from "./legacy/model.js";
+export { parseLegacy } from "./legacy/parse.js";
+export { type LegacyFilter, type LegacyTarget, translateLegacy } from "./legacy/translate.js";
 export { parseAuthorizationPolicy } from "./parse-authorization-policy.js";
 export { type AuthorizationPlan, type CustomRules, planAuthorization } from "./plan.js";
 export { type Attachment, isMeshWide, policyNamespaces, selects } from "./select.js";

@@ -1,3 +1,4 @@
+import { readSelector, type Selector } from "../attributes/index.js";
 import {
   asFields,
   codes,
@@ -6,13 +7,12 @@ import {
   finding,
   nameOf,
   type Path,
-  readFields,
   readList,
   readText,
   show,
   wrongType,
 } from "../diagnostics/index.js";
-import type { Selector, TargetRef } from "./authorization-policy.js";
+import type { TargetRef } from "./authorization-policy.js";
 
 /** What `selector`, `targetRef` and `targetRefs` of a spec say. */
 export interface Attached {
@@ -20,7 +20,6 @@ export interface Attached {
   readonly targetRefs: readonly TargetRef[];
 }
 
-const selectorFields: ReadonlySet<string> = new Set(["matchLabels"]);
 const targetRefFields: ReadonlySet<string> = new Set(["group", "kind", "name", "namespace"]);
 
 /** Group and kind of what a policy may be attached to; the empty group is core. */
@@ -53,37 +52,6 @@ export function readAttachment(spec: Fields, at: Path, out: Finding[]): Attached
     selector: readSelector(spec, at, out),
     targetRefs: targetRefs.filter((ref) => ref !== undefined),
   };
-}
-
-/** `selector.matchLabels`; undefined when there is no selector. */
-export function readSelector(spec: Fields, at: Path, out: Finding[]): Selector | undefined {
-  const selector = readFields(spec, "selector", at, out, selectorFields);
-  if (selector === undefined) return undefined;
-  const labels = readFields(selector, "matchLabels", [...at, "selector"], out);
-  const pairs = labels === undefined ? [] : Object.entries(labels);
-  const here: Path = [...at, "selector", "matchLabels"];
-  if (pairs.length > 4096) {
-    out.push(
-      finding(codes.tooMany, here, `\`matchLabels\` has ${pairs.length} labels, expected at most 4096`),
-    );
-  }
-  if (pairs.length === 0 && (labels !== undefined || selector["matchLabels"] === undefined)) {
-    const message = "`selector` has no labels, so it selects every workload; expected `matchLabels`";
-    out.push(finding(codes.selectorWithoutLabels, [...at, "selector"], message));
-  }
-  const read: [string, string][] = [];
-  for (const [label, value] of pairs) {
-    if (typeof value !== "string") out.push(wrongType(value, [...here, label], "a string"));
-    else if (label === "") out.push(finding(codes.emptyValue, [...here, label], "label name is empty"));
-    else if (label.includes("*") || value.includes("*")) {
-      const message = `wildcard in label ${show(`${label}: ${value}`)}, expected an exact name and value`;
-      out.push(finding(codes.invalidValue, [...here, label], message));
-    } else if ([...value].length > 63) {
-      const message = `value of label ${show(label)} is longer than 63 characters`;
-      out.push(finding(codes.tooMany, [...here, label], message));
-    } else read.push([label, value]);
-  }
-  return read;
 }
 
 function readTargetRef(value: unknown, at: Path, out: Finding[]): TargetRef | undefined {

@@ -75,6 +75,14 @@ export function checkTrustDomain(value: string): Problem | undefined {
   return checkWildcard(value);
 }
 
+/** The name in `request.headers[NAME]`; Envoy refuses exactly these characters. */
+export function checkHeaderName(name: string): Problem | undefined {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these three are refused
+  if (!/[\u0000\r\n]/.test(name)) return undefined;
+  const message = `header name ${show(name)} has a line break or NUL, expected a header name`;
+  return { code: codes.envoyRefuses, message };
+}
+
 /**
  * Envoy's default of `re2.max_program_size.error_level`. Istio raises it for its own proxies; but nothing that a person
  * writes on purpose comes near it, and the compiled rules should load into any Envoy.

@@ -70,7 +70,9 @@ export function compilePrincipal(principal: Principal): Condition {
     const name = principal.authenticated.principalName;
     if (name === undefined) return ({ tls }) => tls;
     const matches = compileString(name);
-    return ({ identity }) => identity?.names.some(matches) === true;
+    // Over TLS without a client certificate Envoy compares with an empty subject.
+    const anonymous = matches("");
+    return ({ identity, tls }) => (identity === undefined ? tls && anonymous : identity.names.some(matches));
   }
   if ("sourceIp" in principal || "directRemoteIp" in principal) {
     const contains = compileCidr("sourceIp" in principal ? principal.sourceIp : principal.directRemoteIp);

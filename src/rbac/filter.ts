@@ -39,12 +39,15 @@ export function sortRules(rules: readonly CompiledRule[]): readonly CompiledRule
   return [...rules].sort((a, b) => (a.ref.key < b.ref.key ? -1 : a.ref.key > b.ref.key ? 1 : 0));
 }
 
-/** The rules of a whole RBAC model; `rule` is the index of the policy's key in string order. */
-export function compileRbac(rbac: Rbac, policy: string): RuleSet {
+/**
+ * The rules of a whole RBAC model; `rule` is the index of the policy's key in string order. `policyOf` names the
+ * resource that a key stands for.
+ */
+export function compileRbac(rbac: Rbac, policyOf: (key: string) => string): RuleSet {
   const keys = Object.keys(rbac.policies).sort();
   const rules = keys.map((key, rule): CompiledRule => {
     const model = rbac.policies[key] ?? { permissions: [], principals: [] };
-    return { ref: { key, policy, rule }, matches: compileRbacPolicy(model) };
+    return { ref: { key, policy: policyOf(key), rule }, matches: compileRbacPolicy(model) };
   });
   return { action: rbac.action, rules };
 }

@@ -8,3 +8,4 @@ export {
   sortRules,
 } from "./filter.js";
 export type * from "./model.js";
+export { type EnvoyRbac, parseEnvoyRbac } from "./parse.js";
