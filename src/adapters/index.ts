@@ -1,3 +1,4 @@
+export { createDirectorySource, type DirectorySource } from "./directory-source.js";
 export type { GrpcProviderOptions } from "./ext-authz-grpc.js";
 export type { HttpProviderOptions } from "./ext-authz-http.js";
 export type { EgressOptions } from "./http-egress.js";

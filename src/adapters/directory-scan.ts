@@ -1,0 +1,141 @@
+import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { type Code, codes, type Diagnostic } from "../diagnostics/index.js";
+
+/** A file that belongs to the configuration. */
+export interface Found {
+  /** As diagnostics print it: below the path that was given. */
+  readonly path: string;
+  /** Changes with the file's content, as far as the file system tells. */
+  readonly signature: string;
+  /** Milliseconds since the epoch of the last change to the file or its name. */
+  readonly changedMs: number;
+}
+
+/** What lies under one configuration path. */
+export interface Scan {
+  readonly root: string;
+  readonly files: readonly Found[];
+  /** All directories in which a change may matter. */
+  readonly directories: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+interface Walk {
+  /** The root after resolving links; nothing outside of it is read. */
+  readonly realRoot: string;
+  readonly files: Found[];
+  readonly directories: Set<string>;
+  readonly diagnostics: Diagnostic[];
+  /** Resolved, so that links cannot lead in a circle. */
+  readonly visited: Set<string>;
+}
+
+const extensions = /\.(?:yaml|yml|json)$/;
+
+/** Finds the files of a configuration path, in string order, without reading them. */
+export function scanPath(root: string): Scan {
+  const walk: Walk = {
+    realRoot: realOf(root) ?? root,
+    files: [],
+    directories: new Set(),
+    diagnostics: [],
+    visited: new Set(),
+  };
+  if (walk.realRoot !== root) walk.directories.add(dirname(root));
+  try {
+    const stats = statSync(root);
+    if (stats.isDirectory()) walkDirectory(root, walk.realRoot, walk);
+    else {
+      walk.directories.add(dirname(root));
+      if (stats.isFile() && extensions.test(root)) addFile(root, walk);
+      else walk.diagnostics.push(problem(codes.sourceUnreadable, root, `${what} is none`));
+    }
+  } catch (error) {
+    walk.diagnostics.push(problem(codes.sourceUnreadable, root, `${what} cannot be read (${codeOf(error)})`));
+  }
+  return { root, files: walk.files, directories: [...walk.directories], diagnostics: walk.diagnostics };
+}
+
+const what = "configuration path, expected a folder or a file that ends in .yaml, .yml or .json,";
+
+/** Says something about a file as a whole. */
+export function problem({ code, severity }: Code, file: string, message: string): Diagnostic {
+  return { code, severity, message, file, line: 1, column: 1 };
+}
+
+/** `ENOENT` and its like. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+}
+
+function walkDirectory(path: string, real: string, walk: Walk): void {
+  if (walk.visited.has(real)) return;
+  walk.visited.add(real);
+  walk.directories.add(real);
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    const message = `folder cannot be read (${codeOf(error)})`;
+    walk.diagnostics.push(problem(codes.sourceUnreadable, path, message));
+    return;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    if (entry.name.startsWith(".") || entry.name.startsWith("_")) continue;
+    const child = join(path, entry.name);
+    if (entry.isSymbolicLink()) followLink(child, walk);
+    else if (entry.isDirectory()) walkDirectory(child, join(real, entry.name), walk);
+    else if (entry.isFile() && extensions.test(entry.name)) addFile(child, walk);
+  }
+}
+
+function followLink(path: string, walk: Walk): void {
+  const real = realOf(path);
+  if (real === undefined) {
+    if (!extensions.test(path)) return;
+    walk.diagnostics.push(problem(codes.sourceUnreadable, path, "symbolic link leads nowhere"));
+    return;
+  }
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(real).isDirectory();
+  } catch {
+    return;
+  }
+  if (!isDirectory && !extensions.test(path)) return;
+  if (
+    real !== walk.realRoot &&
+    !real.startsWith(walk.realRoot.endsWith(sep) ? walk.realRoot : walk.realRoot + sep)
+  ) {
+    const message = "symbolic link leads out of the configuration path, expected a file below it";
+    walk.diagnostics.push(problem(codes.sourceOutside, path, message));
+    return;
+  }
+  if (isDirectory) {
+    walkDirectory(path, real, walk);
+  } else {
+    walk.directories.add(dirname(real));
+    addFile(path, walk);
+  }
+}
+
+function addFile(path: string, walk: Walk): void {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+    const signature = `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+    walk.files.push({ path, signature, changedMs: Math.max(mtimeMs, ctimeMs) });
+  } catch (error) {
+    const message = `file cannot be read (${codeOf(error)})`;
+    walk.diagnostics.push(problem(codes.sourceUnreadable, path, message));
+  }
+}
+
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Attributes } from "../attributes/index.js";
+import type { ConfigUpdate } from "../config/index.js";
+import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
+import type { Decision, Snapshot } from "../engine/index.js";
+import { createAuthorization } from "../envoy/index.js";
+import type { CheckResponse__Output } from "../proto/index.js";
+import { loadParts, type Protos } from "../server/index.js";
+import { explain, type Miss, placeOfDecision } from "./explain.js";
+import { readConfig } from "./load.js";
+import { createJsonReader } from "./proto-json.js";
+import { type ExitCode, exit, type Streams } from "./streams.js";
+
+/** Options of `gatehouse check`. */
+export interface CheckOptions {
+  /** A file, or `-` for standard input. */
+  readonly request: string;
+  readonly config: readonly string[];
+  readonly output: string;
+  readonly explain: boolean;
+}
+
+/** What `check --output json` prints, in this order. */
+interface Report {
+  readonly allowed: boolean;
+  readonly http_status: number;
+  readonly code: number;
+  readonly stage: string;
+  /** `NAMESPACE/NAME`. */
+  readonly policy: string | null;
+  readonly rule: number | null;
+  readonly reason: string;
+  readonly decision_id: string;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly nearest_miss: Miss | null;
+  /** The CheckResponse that Envoy would get. */
+  readonly response: CheckResponse__Output;
+}
+
+/** Decides one request by a configuration, without a server. 0 when allowed, 1 when denied or the configuration is invalid. */
+export async function checkOnce(options: CheckOptions, streams: Streams): Promise<ExitCode> {
+  if (options.output !== "text" && options.output !== "json") {
+    throw new GatehouseError("bad_flag", `unknown output \`${options.output}\`, expected text or json`);
+  }
+  const { createBuilder, loadProtos } = await loadParts();
+  const protos = loadProtos();
+  const bytes = encodeRequest(await readRequest(options.request, streams), protos);
+  const update = await readConfig(options.config);
+  if (!update.ok) {
+    for (const diagnostic of update.diagnostics) streams.err(`${formatDiagnostic(diagnostic)}\n`);
+    streams.err("error: the configuration has errors\n");
+    return exit.findings;
+  }
+  const builder = createBuilder({ providerAsked: () => {} });
+  const { upserts } = update;
+  const snapshot = await builder.build({ generation: 1, full: true, upserts, removed: [] });
+  const report = await decide({ bytes, protos, snapshot, update, explained: options.explain });
+  await builder.close();
+  if (options.output === "json") streams.out(`${JSON.stringify(report, null, 2)}\n`);
+  else streams.out(describe(report, options.explain));
+  return report.allowed ? exit.fine : exit.findings;
+}
+
+interface Question {
+  readonly bytes: Buffer;
+  readonly protos: Protos;
+  readonly snapshot: Snapshot;
+  readonly update: ConfigUpdate;
+  readonly explained: boolean;
+}
+
+async function decide({ bytes, protos: { check }, snapshot, update, explained }: Question): Promise<Report> {
+  const seen: { decision?: Decision; attributes?: Attributes | undefined } = {};
+  const authorization = createAuthorization({
+    current: () => snapshot,
+    decisionId: randomUUID,
+    encode: check.responseSerialize,
+    now: () => 0,
+    observe: (decision, attributes) => Object.assign(seen, { decision, attributes }),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const response = check.responseDeserialize(
+    Buffer.from(await authorization.check(check.requestDeserialize(bytes), bytes)),
+  );
+  const { decision, attributes } = seen;
+  if (decision === undefined) throw new GatehouseError("bad_request", "the request was not decided");
+  const place = placeOfDecision(decision, update);
+  return {
+    allowed: decision.allowed,
+    http_status: decision.httpStatus,
+    code: decision.code,
+    stage: decision.stage,
+    policy: decision.rule?.policy ?? null,
+    rule: decision.rule?.rule ?? null,
+    reason: decision.reason,
+    decision_id: decision.decisionId,
+    file: place?.file ?? null,
+    line: place?.line ?? null,
+    nearest_miss: explained && attributes ? explain(decision, attributes, snapshot, update) : null,
+    response,
+  };
+}
+
+async function readRequest(file: string, { stdin }: Streams): Promise<string> {
+  if (file === "-") return stdin();
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new GatehouseError("bad_flag", `cannot read the request file \`${file}\``, { cause });
+  }
+}
+
+/** Over the wire format, so that the request is decoded as one from Envoy would be. */
+function encodeRequest(text: string, { packages, check }: Protos): Buffer {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new GatehouseError("bad_request", "the request is not JSON, expected a CheckRequest", { cause });
+  }
+  return check.requestSerialize(createJsonReader(packages)("envoy.service.auth.v3.CheckRequest", json));
+}
+
+function describe(report: Report, explained: boolean): string {
+  const { allowed, http_status, stage, reason, policy, rule, file, line, nearest_miss: miss } = report;
+  const lines = [
+    `${allowed ? "allowed" : `denied with ${http_status}`}: ${reason.replaceAll("_", " ")}, stage ${stage}`,
+  ];
+  if (policy !== null)
+    lines.push(`decided by ${policy} rule ${rule}${file === null ? "" : ` at ${file}:${line}`}`);
+  if (miss !== null) {
+    lines.push(
+      `nearest miss: ${miss.policy} rule ${miss.rule} at ${miss.file}:${miss.line}: ${miss.condition}`,
+    );
+  } else if (explained && !allowed && policy === null) lines.push("nearest miss: none");
+  return `${lines.join("\n")}\n`;
+}

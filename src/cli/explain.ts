@@ -1,0 +1,67 @@
+import type { Attributes } from "../attributes/index.js";
+import { type ConfigUpdate, meshOf, type Origin } from "../config/index.js";
+import { type Decision, destinationWorkload, type Snapshot } from "../engine/index.js";
+import {
+  type AuthorizationPolicy,
+  isMeshWide,
+  nearestMiss,
+  policyNamespaces,
+  selects,
+} from "../istio/index.js";
+import { lineOf } from "./locate.js";
+import { writtenPolicies } from "./policies.js";
+
+/** The rule that came closest to allowing a request, and the one condition that it missed. */
+export interface Miss {
+  /** `NAMESPACE/NAME`. */
+  readonly policy: string;
+  readonly rule: number;
+  /** From the rule on, e.g. `to[0].operation.methods`. */
+  readonly condition: string;
+  readonly file: string;
+  /** Of the condition. */
+  readonly line: number;
+}
+
+/** Where the rule stands that decided. */
+export function placeOfDecision({ rule }: Decision, { upserts }: ConfigUpdate): Origin | undefined {
+  if (rule === undefined) return undefined;
+  // Only Istio's rules have such ids; Envoy's own have the key that they were written with.
+  const isIstio = rule.key.includes("ns[");
+  const resource = upserts.find(
+    (one) =>
+      `${one.namespace}/${one.name}` === rule.policy && isIstio === (one.kind === "AuthorizationPolicy"),
+  );
+  if (resource === undefined) return undefined;
+  const path = isIstio ? ["spec", "rules", rule.rule] : ["spec", "rules", "policies", rule.key];
+  return { file: resource.origin.file, line: lineOf(resource.origin, path) };
+}
+
+/** The nearest miss of a request that no ALLOW policy allowed; null when something else decided. */
+export function explain(
+  decision: Decision,
+  attributes: Attributes,
+  snapshot: Snapshot,
+  update: ConfigUpdate,
+): Miss | null {
+  if (decision.reason !== "no_allow_policy_matched") return null;
+  const { rootNamespace, trustDomain, trustDomainAliases } = meshOf(update.upserts);
+  const workload = destinationWorkload(snapshot, attributes);
+  const applies = (policy: AuthorizationPolicy): boolean =>
+    workload === undefined
+      ? isMeshWide(policy, rootNamespace)
+      : policyNamespaces(workload, rootNamespace).has(policy.namespace) &&
+        selects(policy, workload, rootNamespace);
+  const policies = writtenPolicies(update).filter(({ policy }) => applies(policy));
+  const trustDomains = { trustDomain, aliases: trustDomainAliases };
+  const miss = nearestMiss(
+    policies.map(({ policy }) => policy),
+    attributes,
+    trustDomains,
+  );
+  const origin = policies.find(({ policy }) => `${policy.namespace}/${policy.name}` === miss?.policy)
+    ?.resource.origin;
+  if (miss === undefined || origin === undefined) return null;
+  const { policy, rule, condition, path } = miss;
+  return { policy, rule, condition, file: origin.file, line: lineOf(origin, path) };
+}

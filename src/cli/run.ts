@@ -1,0 +1,81 @@
+import { Command, CommanderError } from "commander";
+import { GatehouseError } from "../diagnostics/index.js";
+import { packageVersion } from "../server/index.js";
+import { settings } from "./settings.js";
+import { type ExitCode, exit, type Streams } from "./streams.js";
+
+/** Runs one command line without the program's name; resolves with its exit code. Never throws. */
+export async function run(args: readonly string[], streams: Streams): Promise<ExitCode> {
+  let code: ExitCode = exit.fine;
+  const program = createProgram(streams, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.fine : exit.usage;
+    return explainFailure(error, streams);
+  }
+}
+
+/** Errors of usage exit with 2, everything else failed: 1. */
+function explainFailure(error: unknown, { err }: Streams): ExitCode {
+  const message = error instanceof Error ? error.message : String(error);
+  err(`error: ${message}\n`);
+  const usage =
+    error instanceof GatehouseError && ["bad_flag", "bad_address", "bad_request"].includes(error.code);
+  return usage ? exit.usage : exit.findings;
+}
+
+/** Commands are loaded when they are asked for, so that `serve` starts fast. */
+function createProgram(streams: Streams, done: (code: ExitCode) => void): Command {
+  const program = new Command("gatehouse")
+    .description("policy and telemetry server for Envoy")
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({ writeOut: streams.out, writeErr: streams.err });
+  addServe(program, streams, done);
+  program
+    .command("validate")
+    .description("read configuration and print what is wrong with it")
+    .argument("<paths...>", "files or folders of YAML")
+    .option("--output <format>", "text, json, or rbac: what the policies compile to", "text")
+    .action(async (paths: string[], options: { output: string }) => {
+      const { validate } = await import("./validate.js");
+      done(await validate(paths, options.output, streams));
+    });
+  program
+    .command("check")
+    .description("decide one CheckRequest, given as proto3 JSON, without a server")
+    .requiredOption("--request <file>", "the CheckRequest; - reads standard input")
+    .requiredOption("--config <path...>", "files or folders of YAML")
+    .option("--output <format>", "text or json", "text")
+    .option("--explain", "say which rule came closest and what it missed", false)
+    .action(async (options: { request: string; config: string[]; output: string; explain: boolean }) => {
+      const { checkOnce } = await import("./check.js");
+      done(await checkOnce(options, streams));
+    });
+  return program;
+}
+
+function addServe(program: Command, streams: Streams, done: (code: ExitCode) => void): void {
+  const command = program.command("serve").description("answer Envoy");
+  for (const setting of settings) {
+    const fallback = setting.fallback === undefined ? "" : ` (default: ${setting.fallback})`;
+    const flag =
+      setting.kind === "flag" ? `--${setting.name}` : `--${setting.name} <${setting.value ?? "VALUE"}>`;
+    if (setting.kind === "list") command.option(flag, setting.help, append);
+    else command.option(flag, `${setting.help}${fallback}`);
+  }
+  command
+    .option("--bootstrap <FILE>", "YAML file with any of these settings; flags and environment win over it")
+    .action(async (flags: Record<string, unknown>) => {
+      const { serve } = await import("./serve.js");
+      done(await serve(flags, streams));
+    });
+}
+
+function append(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}

@@ -1,0 +1,200 @@
+import { LRUCache } from "lru-cache";
+import type { Attributes, Workload } from "../attributes/index.js";
+import type { Plan, Provider, Snapshot } from "../engine/index.js";
+import {
+  type AuthorizationPolicy,
+  compileAuthorizationPolicy,
+  type LegacyResource,
+  type TrustDomains,
+} from "../istio/index.js";
+import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
+import type { ExtensionProvider } from "./extension-provider.js";
+import { defaultMesh, type Mesh } from "./mesh.js";
+import { makePlan, trustDomainsOf } from "./planning.js";
+import { type Compiled, indexPolicies } from "./policy-index.js";
+import { buildRegistry, type Named } from "./registry.js";
+import type { Endpoint, ServiceEntry } from "./registry-kinds.js";
+import type { ConfigUpdate, Resource } from "./resource.js";
+
+/** What an assembler takes from its surroundings. */
+export interface AssemblerOptions {
+  /** Awaited often, so that requests are answered meanwhile. */
+  readonly pause: () => Promise<void>;
+  /** The client of an extension provider; undefined when the entry says no address. Called again for the same entry. */
+  readonly providers: (entry: ExtensionProvider) => Provider | undefined;
+}
+
+/** Compiles configurations, keeping what did not change. */
+export interface Assembler {
+  /**
+   * The snapshot after a step. Rejects without having changed anything when something cannot be compiled. Steps must
+   * come one after the other.
+   */
+  apply(update: ConfigUpdate): Promise<Snapshot>;
+}
+
+/** All that one step leaves for the next; replaced as a whole. */
+interface State {
+  readonly generation: number;
+  readonly resources: ReadonlyMap<string, Entry>;
+  readonly mesh: Mesh;
+  readonly providers: ReadonlyMap<string, Provider | undefined>;
+  readonly lookup: (attributes: Attributes) => Workload | undefined;
+  readonly plans: LRUCache<Workload, Plan>;
+}
+
+interface Entry {
+  readonly resource: Resource;
+  readonly compiled: Compiled;
+}
+
+/** As many as workloads are told apart by a reader of requests. */
+const MAX_PLANS = 10_000;
+/** So many plans, last used first, are made before a snapshot is in force; the others when they are asked for. */
+const WARM_PLANS = 512;
+const PLANS_PER_TURN = 16;
+/** Policies compiled between two pauses. */
+const COMPILED_PER_TURN = 16;
+
+/** Makes an assembler that knows no configuration. */
+export function createAssembler({ pause, providers }: AssemblerOptions): Assembler {
+  let state: State = {
+    generation: 0,
+    resources: new Map(),
+    mesh: defaultMesh,
+    providers: new Map(),
+    lookup: () => undefined,
+    plans: newPlans(),
+  };
+
+  const compileAll = async (
+    { upserts, removed }: ConfigUpdate,
+    mesh: Mesh,
+  ): Promise<ReadonlyMap<string, Entry>> => {
+    const next = new Map(state.resources);
+    for (const id of removed) next.delete(id);
+    const trustDomains = trustDomainsOf(mesh);
+    const sameDomains = JSON.stringify(trustDomains) === JSON.stringify(trustDomainsOf(state.mesh));
+    const again = sameDomains ? [] : [...next.values()].map(({ resource }) => resource);
+    let count = 0;
+    for (const resource of [...again, ...upserts]) {
+      const old = next.get(resource.id);
+      const compiled =
+        sameDomains && old?.resource.hash === resource.hash ? old.compiled : compile(resource, trustDomains);
+      next.set(resource.id, { resource, compiled });
+      if (++count % COMPILED_PER_TURN === 0) await pause();
+    }
+    return next;
+  };
+
+  const warm = async (plan: Snapshot["plan"], { settings }: Mesh): Promise<void> => {
+    plan(undefined);
+    if (settings.defaultWorkload !== undefined) plan(settings.defaultWorkload);
+    let count = 0;
+    // From the least recently used on, so that the new order is the old one.
+    for (const workload of [...state.plans.keys()].slice(0, WARM_PLANS).reverse()) {
+      plan(workload);
+      if (++count % PLANS_PER_TURN === 0) await pause();
+    }
+  };
+
+  return {
+    async apply(update) {
+      const touched = touchedKinds(update);
+      const mesh = touched.has("Mesh") ? meshAfter(state.resources, update) : state.mesh;
+      const resources = await compileAll(update, mesh);
+      const index = await indexPolicies(compiledOf(resources), mesh.rootNamespace, pause);
+      const context = {
+        mesh,
+        providers:
+          mesh === state.mesh
+            ? state.providers
+            : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry)])),
+      };
+      const domainsChanged = mesh !== state.mesh;
+      const lookup =
+        domainsChanged || touched.has("WorkloadEntry") || touched.has("ServiceEntry")
+          ? registryOf(resources, mesh)
+          : state.lookup;
+      const plans = newPlans();
+      let unknown: Plan | undefined;
+      const plan = (workload: Workload | undefined): Plan => {
+        const known = workload === undefined ? unknown : plans.get(workload);
+        if (known !== undefined) return known;
+        const made = makePlan(index.select(workload), workload, context);
+        if (workload === undefined) unknown = made;
+        else plans.set(workload, made);
+        return made;
+      };
+      await warm(plan, mesh);
+      const generation = state.generation + 1;
+      state = { generation, resources, mesh, providers: context.providers, lookup, plans };
+      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan };
+    },
+  };
+}
+
+/** The Mesh among resources, or what holds without one. */
+export function meshOf(resources: Iterable<Resource>): Mesh {
+  for (const { kind, spec } of resources) if (kind === "Mesh") return spec as Mesh;
+  return defaultMesh;
+}
+
+function meshAfter(before: ReadonlyMap<string, Entry>, { upserts, removed }: ConfigUpdate): Mesh {
+  const gone = new Set(removed);
+  const stayed = [...before.values()].map(({ resource }) => resource).filter(({ id }) => !gone.has(id));
+  return meshOf([...upserts, ...stayed]);
+}
+
+function newPlans(): LRUCache<Workload, Plan> {
+  return new LRUCache({ max: MAX_PLANS });
+}
+
+/** Kinds by name, of our own ids: `GROUP/KIND/NAMESPACE/NAME`. */
+function touchedKinds({ upserts, removed }: ConfigUpdate): ReadonlySet<string> {
+  return new Set([...upserts.map(({ kind }) => kind), ...removed.map((id) => id.split("/")[1] ?? "")]);
+}
+
+const nothing: Compiled = { policies: [], rbac: undefined, legacy: undefined };
+
+/** INVARIANT: `spec` has the type that the kind's parser gives (see `kinds.ts`). */
+function compile({ id, kind, spec }: Resource, trustDomains: TrustDomains): Compiled {
+  if (id.startsWith("security.istio.io/AuthorizationPolicy/")) {
+    return { ...nothing, policies: [compileAuthorizationPolicy(spec as AuthorizationPolicy, trustDomains)] };
+  }
+  if (id.startsWith("rbac.istio.io/")) {
+    const legacy = spec as LegacyResource;
+    if (legacy.kind !== "AuthorizationPolicy") return { ...nothing, legacy };
+    const policies = legacy.policies.map((policy) => compileAuthorizationPolicy(policy, trustDomains));
+    return { ...nothing, policies };
+  }
+  if (kind === "EnvoyRbac") {
+    const rbac = spec as EnvoyRbac;
+    const name = `${rbac.namespace}/${rbac.name}`;
+    const filter = { enforced: ruleSet(rbac.rules, name), shadow: ruleSet(rbac.shadowRules, name) };
+    return { ...nothing, rbac: { rbac, filter } };
+  }
+  return nothing;
+}
+
+function ruleSet(rbac: Rbac | undefined, policy: string): RuleSet | undefined {
+  return rbac === undefined ? undefined : compileRbac(rbac, () => policy);
+}
+
+function* compiledOf(resources: ReadonlyMap<string, Entry>): Generator<Compiled> {
+  for (const { compiled } of resources.values()) yield compiled;
+}
+
+function registryOf(
+  resources: ReadonlyMap<string, Entry>,
+  { trustDomain, trustDomainAliases }: Mesh,
+): State["lookup"] {
+  const workloads: Named<Endpoint>[] = [];
+  const services: Named<ServiceEntry>[] = [];
+  for (const { resource } of resources.values()) {
+    const { kind, namespace, name, spec } = resource;
+    if (kind === "WorkloadEntry") workloads.push({ namespace, name, spec: spec as Endpoint });
+    if (kind === "ServiceEntry") services.push({ namespace, name, spec: spec as ServiceEntry });
+  }
+  return buildRegistry(workloads, services, new Set([trustDomain, ...trustDomainAliases]));
+}

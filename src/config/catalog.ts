@@ -1,0 +1,227 @@
+import { type Code, codes, type Diagnostic, type Path } from "../diagnostics/index.js";
+import type { AuthorizationPolicy } from "../istio/index.js";
+import { splitDocuments } from "./documents.js";
+import { createKindTable, type KindTable } from "./kinds.js";
+import { defaultMesh, type Mesh } from "./mesh.js";
+import { type ChunkReading, type DocumentReading, hashOf, type Mark, readChunk } from "./reading.js";
+import type { ConfigFiles, ConfigUpdate, Resource, SourceFile } from "./resource.js";
+import { locator, type Position } from "./yaml-nodes.js";
+
+interface CatalogOptions {
+  readonly table?: KindTable;
+  /** Awaited often, so that a thread that also serves is not held up. */
+  readonly pause: () => Promise<void>;
+}
+
+/** Turns texts to resources, reading again only what changed. */
+export interface Catalog {
+  /** The step from the last good configuration to this one. Updates must come one after the other. */
+  update(input: ConfigFiles): Promise<ConfigUpdate>;
+}
+
+/** A chunk where it stands. */
+interface Placement {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+  readonly reading: ChunkReading;
+}
+
+interface FileReading {
+  readonly text: string;
+  readonly placements: readonly Placement[];
+}
+
+/** Chunks between two pauses: 32 are about 5 ms of reading. */
+const CHUNKS_PER_TURN = 32;
+
+/** Makes a catalog that knows nothing yet. */
+export function createCatalog({ table = createKindTable(), pause }: CatalogOptions): Catalog {
+  let files: ReadonlyMap<string, FileReading> = new Map();
+  let chunks: ReadonlyMap<string, ChunkReading> = new Map();
+  let good: ReadonlyMap<string, Resource> = new Map();
+  let turns = 0;
+
+  const readFile = async (
+    { path, text }: SourceFile,
+    known: Map<string, ChunkReading>,
+  ): Promise<FileReading> => {
+    const old = files.get(path);
+    if (old?.text === text) {
+      for (const { reading } of old.placements) known.set(reading.hash, reading);
+      return old;
+    }
+    const placements: Placement[] = [];
+    for (const chunk of splitDocuments(text)) {
+      const hash = hashOf(chunk.text);
+      const reading = known.get(hash) ?? chunks.get(hash) ?? readChunk(chunk.text, hash, table);
+      known.set(hash, reading);
+      placements.push({ file: path, line: chunk.line, text: chunk.text, reading });
+      if (++turns % CHUNKS_PER_TURN === 0) await pause();
+    }
+    return { text, placements };
+  };
+
+  return {
+    async update(input) {
+      const nextFiles = new Map<string, FileReading>();
+      const nextChunks = new Map<string, ChunkReading>();
+      for (const file of input.files) nextFiles.set(file.path, await readFile(file, nextChunks));
+      files = nextFiles;
+      chunks = nextChunks;
+      await pause();
+      const whole = assemble(
+        [...nextFiles.values()].flatMap(({ placements }) => placements),
+        good,
+      );
+      const diagnostics = [...input.diagnostics, ...emptyRoots(input, nextFiles), ...whole.diagnostics];
+      const worst = worstOf(diagnostics);
+      if (worst === "error") return { ok: false, upserts: [], removed: [], diagnostics, worst };
+      const before = good;
+      good = whole.resources;
+      return {
+        ok: true,
+        upserts: [...good.values()].filter((resource) => before.get(resource.id) !== resource),
+        removed: [...before.keys()].filter((id) => !good.has(id)),
+        diagnostics,
+        worst,
+      };
+    },
+  };
+}
+
+function emptyRoots(
+  { roots = [], files, diagnostics }: ConfigFiles,
+  readings: ReadonlyMap<string, FileReading>,
+): Diagnostic[] {
+  const filled = new Set(
+    files.filter(({ path }) => (readings.get(path)?.placements.length ?? 0) > 0).map(({ root }) => root),
+  );
+  // What the source says of a path is the better reason.
+  const explained = new Set(diagnostics.map(({ file }) => file));
+  return roots
+    .filter((root) => !filled.has(root) && !explained.has(root))
+    .map((root) => {
+      const message = `no document found under \`${root}\`, expected at least one, or --allow-empty`;
+      const { code, severity } = codes.sourceEmpty;
+      return { code, severity, message, file: root, line: 1, column: 1 };
+    });
+}
+
+interface Whole {
+  readonly resources: ReadonlyMap<string, Resource>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const authorizationPolicies = "security.istio.io/AuthorizationPolicy/";
+const meshes = "gatehouse.dev/Mesh/";
+
+/** Puts all documents together and looks at what only shows between them. */
+function assemble(placements: readonly Placement[], before: ReadonlyMap<string, Resource>): Whole {
+  const resources = new Map<string, Resource>();
+  const diagnostics: Diagnostic[] = [];
+  const meshDocuments: [Placement, DocumentReading][] = [];
+  const custom: [Placement, DocumentReading, AuthorizationPolicy][] = [];
+  for (const placement of placements) {
+    for (const document of placement.reading.documents) {
+      const first = resources.get(document.id);
+      if (first !== undefined) {
+        const message = `${labelOf(document)} is already defined at ${first.origin.file}:${first.origin.line}`;
+        diagnostics.push(
+          diagnose(placement, document, codes.duplicateResource, ["metadata", "name"], message),
+        );
+        continue;
+      }
+      resources.set(document.id, toResource(placement, document, before));
+      if (document.id.startsWith(meshes)) meshDocuments.push([placement, document]);
+      if (document.spec === undefined || !document.id.startsWith(authorizationPolicies)) continue;
+      const policy = document.spec as AuthorizationPolicy;
+      if (policy.action === "CUSTOM") custom.push([placement, document, policy]);
+    }
+  }
+  for (const [placement, document] of meshDocuments.slice(1)) {
+    const message = `more than one Mesh, the first is ${meshDocuments[0]?.[1].name}`;
+    diagnostics.push(diagnose(placement, document, codes.secondMesh, ["kind"], message));
+  }
+  const mesh = meshDocuments.length === 0 ? defaultMesh : (meshDocuments[0]?.[1].spec as Mesh | undefined);
+  for (const { reading, file, line } of placements) {
+    for (const mark of reading.marks) {
+      if (mark.code === codes.customNeedsIdentity && mesh?.customSeesIdentity) continue;
+      diagnostics.push(place(mark, file, line));
+    }
+  }
+  if (mesh !== undefined) diagnostics.push(...unknownProviders(custom, mesh));
+  return { resources, diagnostics: diagnostics.sort(byPlace) };
+}
+
+function unknownProviders(
+  custom: readonly [Placement, DocumentReading, AuthorizationPolicy][],
+  mesh: Mesh,
+): Diagnostic[] {
+  const known = new Set(mesh.extensionProviders.map(({ name }) => name));
+  return custom
+    .filter(([, , { provider }]) => provider !== undefined && !known.has(provider))
+    .map(([placement, document, { provider }]) => {
+      const message = `provider \`${provider}\` is not among the Mesh's extensionProviders, requests that match are refused`;
+      return diagnose(placement, document, codes.unknownProvider, ["spec", "provider", "name"], message);
+    });
+}
+
+/** The same object as before, when nothing about it changed. */
+function toResource(
+  { file, line }: Placement,
+  document: DocumentReading,
+  before: ReadonlyMap<string, Resource>,
+): Resource {
+  const { id, kind, namespace, name, hash, spec } = document;
+  const origin = { file, line: line + document.line - 1 };
+  const old = before.get(id);
+  const same = old?.hash === hash && old.origin.file === origin.file && old.origin.line === origin.line;
+  return same ? old : { id, kind, namespace, name, origin, hash, spec };
+}
+
+/** Positions that were looked up, since looking up reads the chunk again. */
+const found = new WeakMap<ChunkReading, Map<string, Position>>();
+
+function diagnose(
+  placement: Placement,
+  document: DocumentReading,
+  code: Code,
+  below: Path,
+  message: string,
+): Diagnostic {
+  const { reading, file, line, text } = placement;
+  const path = [...document.path, ...below];
+  const positions = found.get(reading) ?? new Map<string, Position>();
+  found.set(reading, positions);
+  const key = path.join("\n");
+  const position = positions.get(key) ?? locator(text)(path, "value");
+  positions.set(key, position);
+  return place({ code, message, resource: labelOf(document), ...position }, file, line);
+}
+
+function place({ code, message, line, column, resource }: Mark, file: string, start: number): Diagnostic {
+  return {
+    code: code.code,
+    severity: code.severity,
+    message,
+    file,
+    line: start + line - 1,
+    column,
+    ...(resource !== undefined && { resource }),
+  };
+}
+
+function labelOf({ kind, namespace, name }: DocumentReading): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function byPlace(a: Diagnostic, b: Diagnostic): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.line - b.line || a.column - b.column;
+}
+
+function worstOf(diagnostics: readonly Diagnostic[]): ConfigUpdate["worst"] {
+  if (diagnostics.some(({ severity }) => severity === "error")) return "error";
+  return diagnostics.length > 0 ? "warning" : undefined;
+}

@@ -1,0 +1,65 @@
+import type { Parsed, ResourceDocument } from "../diagnostics/index.js";
+import { parseAuthorizationPolicy, parseLegacy } from "../istio/index.js";
+import { parseEnvoyRbac } from "../rbac/index.js";
+import type { Served } from "./head.js";
+import { parseMesh } from "./mesh.js";
+import { parseServiceEntry, parseWorkloadEntry } from "./registry-kinds.js";
+
+/** One kind of document: what it is called and who reads its `spec`. */
+export interface Kind {
+  readonly group: string;
+  readonly kind: string;
+  readonly versions: readonly string[];
+  readonly parse: (document: ResourceDocument) => Parsed<unknown>;
+}
+
+/** Finds kinds by group and name. */
+export interface KindTable extends Served {
+  readonly find: (group: string, kind: string) => Kind | undefined;
+}
+
+const security = { group: "security.istio.io", versions: ["v1", "v1beta1"] };
+const legacy = { group: "rbac.istio.io", versions: ["v1alpha1"], parse: parseLegacy };
+const networking = { group: "networking.istio.io", versions: ["v1", "v1beta1", "v1alpha3"] };
+const gatehouse = { group: "gatehouse.dev", versions: ["v1alpha1"] };
+
+/** Every kind that this version loads. */
+export const kinds: readonly Kind[] = [
+  { ...security, kind: "AuthorizationPolicy", parse: parseAuthorizationPolicy },
+  { ...legacy, kind: "ServiceRole" },
+  { ...legacy, kind: "ServiceRoleBinding" },
+  { ...legacy, kind: "RbacConfig" },
+  { ...legacy, kind: "ClusterRbacConfig" },
+  { ...legacy, kind: "AuthorizationPolicy" },
+  { ...networking, kind: "WorkloadEntry", parse: parseWorkloadEntry },
+  { ...networking, kind: "ServiceEntry", parse: parseServiceEntry },
+  { ...gatehouse, kind: "Mesh", parse: parseMesh },
+  { ...gatehouse, kind: "EnvoyRbac", parse: parseEnvoyRbac },
+];
+
+/** Groups in which an unknown kind is an error, also those whose kinds come with later versions. */
+const groups = [security.group, "rbac.istio.io", networking.group, "telemetry.istio.io", gatehouse.group];
+
+/** Kinds of later versions: in a foreign group their name is a slip as well. */
+const laterKinds = [
+  "RequestAuthentication",
+  "Telemetry",
+  "TokenIntrospection",
+  "ApiKeys",
+  "RegoPolicy",
+  "Quota",
+  "Metric",
+  "BodyPolicy",
+];
+
+/** Makes the table. */
+export function createKindTable(list: readonly Kind[] = kinds): KindTable {
+  const table = new Map(list.map((kind) => [`${kind.group}/${kind.kind}`, kind]));
+  const find = (group: string, kind: string): Kind | undefined => table.get(`${group}/${kind}`);
+  return {
+    find,
+    groups: new Set([...groups, ...list.map(({ group }) => group)]),
+    kinds: new Set([...laterKinds, ...list.map(({ kind }) => kind)]),
+    versions: (group, kind) => find(group, kind)?.versions,
+  };
+}

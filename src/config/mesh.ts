@@ -1,0 +1,185 @@
+import { z } from "zod";
+import type { Workload } from "../attributes/index.js";
+import {
+  codes,
+  type Finding,
+  finding,
+  type Parsed,
+  parseWith,
+  type ResourceDocument,
+} from "../diagnostics/index.js";
+import type { MeshSettings } from "../engine/index.js";
+import { type ExtensionProvider, extensionProvider } from "./extension-provider.js";
+
+const workloadType = z.enum(["sidecar", "gateway", "waypoint"]);
+
+const xffSettings = {
+  useRemoteAddress: z.boolean(),
+  numTrustedHops: z.int().min(0),
+};
+
+const xffOverride = z
+  .strictObject({
+    useRemoteAddress: xffSettings.useRemoteAddress.optional(),
+    numTrustedHops: xffSettings.numTrustedHops.optional(),
+  })
+  .optional();
+
+const xff = z.strictObject({
+  useRemoteAddress: xffSettings.useRemoteAddress.default(false),
+  numTrustedHops: xffSettings.numTrustedHops.default(0),
+  perType: z.strictObject({ sidecar: xffOverride, gateway: xffOverride, waypoint: xffOverride }).prefault({}),
+});
+
+const defaultWorkload = z.strictObject({
+  namespace: z.string().min(1),
+  name: z.string().default(""),
+  type: workloadType.default("sidecar"),
+  labels: z.record(z.string(), z.string()).default({}),
+  services: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        /** The workload's own when absent. */
+        namespace: z.string().optional(),
+        host: z.string().default(""),
+      }),
+    )
+    .default([]),
+});
+
+/** The whole `spec` of a Mesh; each default is what holds without a Mesh. */
+const meshSpec = z.strictObject({
+  rootNamespace: z.string().default("istio-system"),
+  trustDomain: z.string().default("cluster.local"),
+  trustDomainAliases: z.array(z.string()).default([]),
+  xff: xff.prefault({}),
+  defaultWorkload: defaultWorkload.optional(),
+  unknownWorkload: z.enum(["refuseIfScoped", "meshPolicies", "deny"]).default("refuseIfScoped"),
+  extensionProviders: z.array(extensionProvider).default([]),
+  customSeesIdentity: z.boolean().default(false),
+  multipleCustomProviders: z.boolean().default(false),
+  strictRequests: z.boolean().default(false),
+  trustEnvoyJwt: z
+    .strictObject({ enabled: z.boolean().default(false), payloadKey: z.string().default("payload") })
+    .prefault({}),
+  egress: z
+    .strictObject({
+      allowHosts: z.array(z.string()).default([]),
+      allowCidrs: z.array(z.string()).default([]),
+      denyPrivate: z.boolean().default(false),
+    })
+    .prefault({}),
+  clientCertHeaders: z
+    .strictObject({ headers: z.array(z.string()).default([]), trustedPeers: z.array(z.string()).default([]) })
+    .prefault({}),
+});
+
+/** A Mesh as the rest of the program reads it: plain data, survives a structured clone. */
+export interface Mesh {
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly trustDomainAliases: readonly string[];
+  readonly settings: MeshSettings;
+  readonly extensionProviders: readonly ExtensionProvider[];
+  readonly customSeesIdentity: boolean;
+  readonly multipleCustomProviders: boolean;
+}
+
+/** Parses a `gatehouse.dev` Mesh. */
+export function parseMesh(document: ResourceDocument): Parsed<Mesh> {
+  const parsed = parseWith(meshSpec, document.spec ?? {}, ["spec"]);
+  if (parsed.spec === undefined) return { spec: undefined, findings: parsed.findings };
+  const findings = [...withoutEffect(parsed.spec), ...checkProviders(parsed.spec)];
+  const wrong = findings.some(({ code }) => code.severity === "error");
+  return { spec: wrong ? undefined : toMesh(parsed.spec), findings };
+}
+
+/** What holds when no document says otherwise. */
+export const defaultMesh: Mesh = toMesh(meshSpec.parse({}));
+
+type Spec = z.output<typeof meshSpec>;
+
+function toMesh(spec: Spec): Mesh {
+  const { sidecar, gateway, waypoint } = spec.xff.perType;
+  return {
+    rootNamespace: spec.rootNamespace,
+    trustDomain: spec.trustDomain,
+    trustDomainAliases: spec.trustDomainAliases,
+    settings: {
+      unknownWorkload: spec.unknownWorkload,
+      strictRequests: spec.strictRequests,
+      xff: { useRemoteAddress: spec.xff.useRemoteAddress, numTrustedHops: spec.xff.numTrustedHops },
+      xffPerType: {
+        ...(sidecar && { sidecar: compact(sidecar) }),
+        ...(gateway && { gateway: compact(gateway) }),
+        ...(waypoint && { waypoint: compact(waypoint) }),
+      },
+      defaultWorkload: toWorkload(spec.defaultWorkload),
+    },
+    extensionProviders: spec.extensionProviders.map(({ name, envoyExtAuthzGrpc, envoyExtAuthzHttp }) => ({
+      name,
+      envoyExtAuthzGrpc,
+      envoyExtAuthzHttp,
+    })),
+    customSeesIdentity: spec.customSeesIdentity,
+    multipleCustomProviders: spec.multipleCustomProviders,
+  };
+}
+
+function compact(override: { useRemoteAddress?: boolean | undefined; numTrustedHops?: number | undefined }): {
+  useRemoteAddress?: boolean;
+  numTrustedHops?: number;
+} {
+  const { useRemoteAddress, numTrustedHops } = override;
+  return {
+    ...(useRemoteAddress !== undefined && { useRemoteAddress }),
+    ...(numTrustedHops !== undefined && { numTrustedHops }),
+  };
+}
+
+function toWorkload(given: Spec["defaultWorkload"]): Workload | undefined {
+  if (given === undefined) return undefined;
+  const { namespace, name, type, labels } = given;
+  const services = given.services.map((s) => ({ ...s, namespace: s.namespace ?? namespace }));
+  return { namespace, name, type, labels: new Map(Object.entries(labels)), services };
+}
+
+function withoutEffect(spec: Spec): Finding[] {
+  const { egress, trustEnvoyJwt, clientCertHeaders } = spec;
+  const set: readonly (readonly [field: string, set: boolean])[] = [
+    ["trustEnvoyJwt", trustEnvoyJwt.enabled],
+    ["egress", egress.allowHosts.length + egress.allowCidrs.length > 0 || egress.denyPrivate],
+    ["clientCertHeaders", clientCertHeaders.headers.length + clientCertHeaders.trustedPeers.length > 0],
+  ];
+  return set
+    .filter(([, isSet]) => isSet)
+    .map(([field]) => finding(codes.noEffectYet, ["spec", field], `\`${field}\` has no effect yet`));
+}
+
+function checkProviders({ extensionProviders }: Spec): Finding[] {
+  const seen = new Set<string>();
+  return extensionProviders.flatMap((provider, i) => {
+    const { name, envoyExtAuthzGrpc, envoyExtAuthzHttp } = provider;
+    const path = ["spec", "extensionProviders", i];
+    const findings: Finding[] = [];
+    if (seen.has(name)) {
+      const message = `extension provider \`${name}\` is given twice, expected each name once`;
+      findings.push(finding(codes.duplicateProvider, [...path, "name"], message));
+    }
+    seen.add(name);
+    if (envoyExtAuthzGrpc !== undefined && envoyExtAuthzHttp !== undefined) {
+      const message = "expected one of envoyExtAuthzGrpc and envoyExtAuthzHttp, not both";
+      findings.push(finding(codes.invalidValue, path, message));
+    }
+    if (envoyExtAuthzGrpc === undefined && envoyExtAuthzHttp === undefined) {
+      const what =
+        provider.rego === undefined
+          ? "names neither envoyExtAuthzGrpc nor envoyExtAuthzHttp"
+          : "is a Rego policy, which is not served yet";
+      const message = `extension provider \`${name}\` ${what}, requests that CUSTOM policies send there are refused`;
+      findings.push(finding(codes.providerCannotBeAsked, path, message));
+    }
+    return findings;
+  });
+}

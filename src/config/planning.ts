@@ -1,0 +1,87 @@
+import type { Workload } from "../attributes/index.js";
+import type { Chain, CustomFilter, Plan, Provider } from "../engine/index.js";
+import {
+  type CustomRules,
+  type Protocol,
+  planAuthorization,
+  type TrustDomains,
+  translateLegacy,
+} from "../istio/index.js";
+import { compileRbac, type Rbac, type RbacFilter, type RuleSet } from "../rbac/index.js";
+import type { Mesh } from "./mesh.js";
+import type { Selected } from "./policy-index.js";
+
+/** What plans are made with, beside the policies. */
+export interface PlanningContext {
+  readonly mesh: Mesh;
+  /** By name; undefined when it cannot be asked. */
+  readonly providers: ReadonlyMap<string, Provider | undefined>;
+}
+
+/** Stands for a destination of which nothing is known, so that legacy RBAC finds no role for it. */
+const nowhere: Workload = { namespace: "", name: "", type: "sidecar", labels: new Map(), services: [] };
+
+/** Puts together what one workload asks of a request, in Istio's order. */
+export function makePlan(selected: Selected, workload: Workload | undefined, context: PlanningContext): Plan {
+  return {
+    http: makeChain(selected, workload, "http", context),
+    tcp: makeChain(selected, workload, "tcp", context),
+  };
+}
+
+export function trustDomainsOf({ trustDomain, trustDomainAliases }: Mesh): TrustDomains {
+  return { trustDomain, aliases: trustDomainAliases };
+}
+
+function makeChain(
+  { policies, rbac, legacy }: Selected,
+  workload: Workload | undefined,
+  protocol: Protocol,
+  context: PlanningContext,
+): Chain {
+  const { custom, filters } = planAuthorization(policies, protocol);
+  // From Istio 1.4 on one AuthorizationPolicy switches all legacy kinds off for its workloads.
+  const legacyFilters =
+    policies.length > 0 || legacy.length === 0
+      ? []
+      : compileLegacy(
+          translateLegacy(legacy, {
+            workload: workload ?? nowhere,
+            protocol,
+            trustDomains: trustDomainsOf(context.mesh),
+          }),
+        );
+  return {
+    custom: customFilters(custom, protocol, context),
+    filters: [...filters, ...legacyFilters, ...rbac.map(({ filter }) => filter)],
+  };
+}
+
+/**
+ * As in Istio: rules of several providers on one workload refuse, unless the Mesh allows several; on TCP there is no
+ * asking over HTTP, so such a CUSTOM rule does nothing there.
+ */
+function customFilters(
+  custom: readonly CustomRules[],
+  protocol: Protocol,
+  { mesh, providers }: PlanningContext,
+): CustomFilter[] {
+  const tooMany = custom.length > 1 && !mesh.multipleCustomProviders;
+  return custom.flatMap(({ provider: providerName, rules }): CustomFilter[] => {
+    if (tooMany) return [{ providerName, provider: undefined, rules }];
+    const entry = mesh.extensionProviders.find(({ name }) => name === providerName);
+    if (protocol === "tcp" && entry?.envoyExtAuthzHttp !== undefined) return [];
+    return [{ providerName, provider: providers.get(providerName), rules }];
+  });
+}
+
+function compileLegacy(legacy: ReturnType<typeof translateLegacy>): RbacFilter[] {
+  if (legacy === undefined) return [];
+  const { rules, shadowRules, namespace } = legacy;
+  return [{ enforced: compileRoles(rules, namespace), shadow: compileRoles(shadowRules, namespace) }];
+}
+
+/** The keys of a legacy filter are names of roles. */
+function compileRoles(rbac: Rbac | undefined, namespace: string): RuleSet | undefined {
+  return rbac === undefined ? undefined : compileRbac(rbac, (role) => `${namespace}/${role}`);
+}

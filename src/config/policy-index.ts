@@ -1,0 +1,151 @@
+import type { Workload } from "../attributes/index.js";
+import {
+  type Attachment,
+  type CompiledAuthorizationPolicy,
+  isMeshWide,
+  type LegacyResource,
+  policyNamespaces,
+  selects,
+} from "../istio/index.js";
+import type { EnvoyRbac, RbacFilter } from "../rbac/index.js";
+
+/** An EnvoyRbac document, ready to be asked. */
+export interface CompiledEnvoyRbac {
+  readonly rbac: EnvoyRbac;
+  readonly filter: RbacFilter;
+}
+
+/** What one resource amounts to where policies are concerned. */
+export interface Compiled {
+  readonly policies: readonly CompiledAuthorizationPolicy[];
+  readonly rbac: CompiledEnvoyRbac | undefined;
+  readonly legacy: LegacyResource | undefined;
+}
+
+/** What is attached to a workload. */
+export interface Selected {
+  readonly policies: readonly CompiledAuthorizationPolicy[];
+  /** In the order of namespace and name. */
+  readonly rbac: readonly CompiledEnvoyRbac[];
+  /** Only what can matter to the workload. */
+  readonly legacy: readonly LegacyResource[];
+}
+
+/** Finds what is attached to a workload without looking at every policy. */
+export interface PolicyIndex {
+  /** Undefined workload: what is for the whole mesh. */
+  select(workload: Workload | undefined): Selected;
+  /** Something is not for the whole mesh. */
+  readonly scoped: boolean;
+}
+
+/** Things of one namespace, by the first label that their selector asks for. */
+interface Shelf<Item> {
+  readonly unlabelled: Item[];
+  readonly byLabel: Map<string, Item[]>;
+}
+
+interface Namespace {
+  readonly policies: Shelf<CompiledAuthorizationPolicy>;
+  readonly rbac: Shelf<CompiledEnvoyRbac>;
+  /** Roles and bindings. */
+  readonly legacy: LegacyResource[];
+}
+
+/** Resources between two pauses. */
+const RESOURCES_PER_TURN = 1000;
+
+/** Indexes by namespace and label. */
+export async function indexPolicies(
+  compiled: Iterable<Compiled>,
+  rootNamespace: string,
+  pause: () => Promise<void>,
+): Promise<PolicyIndex> {
+  const namespaces = new Map<string, Namespace>();
+  const configs: LegacyResource[] = [];
+  let scoped = false;
+  let count = 0;
+  const namespaceOf = (name: string): Namespace => {
+    const known = namespaces.get(name) ?? { policies: emptyShelf(), rbac: emptyShelf(), legacy: [] };
+    namespaces.set(name, known);
+    return known;
+  };
+  for (const { policies, rbac, legacy } of compiled) {
+    for (const policy of policies) {
+      scoped ||= !isMeshWide(policy.policy, rootNamespace);
+      shelve(namespaceOf(policy.policy.namespace).policies, policy.policy, policy);
+    }
+    if (rbac !== undefined) {
+      scoped ||= !isMeshWide(attachmentOf(rbac), rootNamespace);
+      shelve(namespaceOf(rbac.rbac.namespace).rbac, rbac.rbac, rbac);
+    }
+    if (legacy?.kind === "ServiceRole" || legacy?.kind === "ServiceRoleBinding") {
+      namespaceOf(legacy.namespace).legacy.push(legacy);
+    } else if (legacy?.kind === "RbacConfig" || legacy?.kind === "ClusterRbacConfig") {
+      configs.push(legacy);
+      scoped ||= legacy.mode !== "OFF";
+    }
+    if (++count % RESOURCES_PER_TURN === 0) await pause();
+  }
+  return {
+    scoped,
+    select(workload) {
+      const names = workload === undefined ? [rootNamespace] : policyNamespaces(workload, rootNamespace);
+      const found = [...names].flatMap((name) => namespaces.get(name) ?? []);
+      const applies = (attachment: Attachment): boolean =>
+        workload === undefined
+          ? isMeshWide(attachment, rootNamespace)
+          : selects(attachment, workload, rootNamespace);
+      const own = workload === undefined ? undefined : namespaces.get(workload.namespace);
+      return {
+        policies: found
+          .flatMap(({ policies }) => candidates(policies, workload))
+          .filter(({ policy }) => applies(policy)),
+        rbac: found
+          .flatMap(({ rbac }) => candidates(rbac, workload))
+          .filter((rbac) => applies(attachmentOf(rbac)))
+          .sort(byName),
+        legacy: [...configs, ...(own?.legacy ?? [])],
+      };
+    },
+  };
+}
+
+function emptyShelf<Item>(): Shelf<Item> {
+  return { unlabelled: [], byLabel: new Map() };
+}
+
+function shelve<Item>(
+  { unlabelled, byLabel }: Shelf<Item>,
+  { selector }: Pick<Attachment, "selector">,
+  item: Item,
+): void {
+  const first = selector?.[0];
+  if (first === undefined) {
+    unlabelled.push(item);
+    return;
+  }
+  const key = labelKey(first);
+  const items = byLabel.get(key);
+  if (items === undefined) byLabel.set(key, [item]);
+  else items.push(item);
+}
+
+/** All that can select the workload, and some that do not. */
+function candidates<Item>({ unlabelled, byLabel }: Shelf<Item>, workload: Workload | undefined): Item[] {
+  if (workload === undefined || byLabel.size === 0) return unlabelled;
+  return [...unlabelled, ...[...workload.labels].flatMap((label) => byLabel.get(labelKey(label)) ?? [])];
+}
+
+function labelKey([label, value]: readonly [string, string]): string {
+  return `${label}\n${value}`;
+}
+
+function attachmentOf({ rbac: { namespace, selector } }: CompiledEnvoyRbac): Attachment {
+  return { namespace, selector, targetRefs: [] };
+}
+
+function byName({ rbac: a }: CompiledEnvoyRbac, { rbac: b }: CompiledEnvoyRbac): number {
+  const [left, right] = [`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

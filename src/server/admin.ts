@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { METRICS_CONTENT_TYPE } from "../telemetry/index.js";
+import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
+
+/** What a page answers with. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** Makes an answer; `query` is the request's. Never shows a secret. */
+export type Page = (query: URLSearchParams) => PageAnswer | Promise<PageAnswer>;
+
+/** Says why a request is refused, or undefined when it may pass. */
+export type Guard = (request: IncomingMessage) => PageAnswer | undefined;
+
+/** A small HTTP server that answers GET and HEAD. */
+export interface PageServer {
+  readonly address: ListenAddress;
+  close(): Promise<void>;
+}
+
+interface PageServerOptions {
+  readonly address: ListenAddress;
+  /** By path. */
+  readonly pages: ReadonlyMap<string, Page>;
+  readonly guard: Guard;
+  readonly onError: (error: unknown) => void;
+}
+
+const SAFETY = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+  "x-content-type-options": "nosniff",
+};
+
+/** Serves `pages`; everything else is 404, other methods than GET and HEAD are 405. */
+export async function servePages(options: PageServerOptions): Promise<PageServer> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    answer(request, options)
+      .catch((error: unknown) => {
+        options.onError(error);
+        return text(500, "internal error");
+      })
+      .then((page) => send(request, response, page))
+      .catch(options.onError);
+  });
+  server.maxConnections = 256;
+  const address = await listen(server, options.address);
+  return {
+    address,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(request: IncomingMessage, { pages, guard }: PageServerOptions): Promise<PageAnswer> {
+  const refusal = guard(request);
+  if (refusal !== undefined) return refusal;
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return text(405, "only GET and HEAD are answered");
+  const [path = "", query = ""] = (request.url ?? "/").split("?", 2);
+  const page = pages.get(path);
+  return page === undefined ? text(404, "no such page") : await page(new URLSearchParams(query));
+}
+
+function send(request: IncomingMessage, response: ServerResponse, page: PageAnswer): void {
+  const body = Buffer.from(page.body);
+  response.writeHead(page.status, { ...SAFETY, "content-type": page.type, "content-length": body.length });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
+  if (address.kind === "unix") await removeStaleSocket(address.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(cannotListen(formatAddress(address), error)));
+    server.listen(
+      address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port },
+      () => {
+        server.removeAllListeners("error");
+        resolve();
+      },
+    );
+  });
+  const bound = server.address();
+  return address.kind === "tcp" && bound !== null && typeof bound === "object"
+    ? { ...address, port: bound.port }
+    : address;
+}
+
+/** A JSON page, indented for people. */
+export function json(value: unknown, status = 200): PageAnswer {
+  return { status, type: "application/json; charset=utf-8", body: `${JSON.stringify(value, null, 2)}\n` };
+}
+
+/** A plain text page. */
+export function text(status: number, body: string): PageAnswer {
+  return { status, type: "text/plain; charset=utf-8", body: `${body}\n` };
+}
+
+/** A page in Prometheus' text form. */
+export function metricsPage(body: string): PageAnswer {
+  return { status: 200, type: METRICS_CONTENT_TYPE, body };
+}

@@ -1,0 +1,53 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Assembler, createAssembler, type ExtensionProvider, meshOf } from "../config/index.js";
+import type { Snapshot } from "../engine/index.js";
+import type { Metrics } from "../telemetry/index.js";
+import type { ConfigChange } from "./configuration.js";
+import { createProviderPool } from "./providers.js";
+
+/** Compiles configurations to snapshots, in the process that uses them. */
+export interface Builder {
+  /** Keeps the compiled form of what did not change, and yields to requests in between. One after the other. */
+  build(change: ConfigChange): Promise<Snapshot>;
+  /** The snapshot built last is in force: connections that only older ones used are closed after a while. */
+  settle(): void;
+  close(): Promise<void>;
+}
+
+/** No request that began under an older snapshot is still under way after this time. */
+const RETIRE_MS = 60_000;
+
+/** Makes a builder that knows no configuration yet. */
+export function createBuilder(metrics: Pick<Metrics, "providerAsked">): Builder {
+  const pool = createProviderPool(metrics);
+  const fresh = (): Assembler => createAssembler({ pause: () => nextTurn(), providers: pool.provide });
+  let assembler = fresh();
+  let wanted: readonly ExtensionProvider[] = [];
+  let settled: readonly ExtensionProvider[] = [];
+  return {
+    async build(change) {
+      if (change.full) assembler = fresh();
+      const { upserts, removed } = change;
+      if (touchesMesh(change)) wanted = meshOf(upserts).extensionProviders;
+      const snapshot = await assembler.apply({
+        ok: true,
+        upserts,
+        removed,
+        diagnostics: [],
+        worst: undefined,
+      });
+      // Each process counts by itself; the record must name the generation that all of them share.
+      return { ...snapshot, generation: change.generation };
+    },
+    settle() {
+      if (settled === wanted) return;
+      settled = wanted;
+      setTimeout(() => pool.retain([...settled, ...wanted]), RETIRE_MS).unref();
+    },
+    close: pool.close,
+  };
+}
+
+function touchesMesh({ full, upserts, removed }: ConfigChange): boolean {
+  return full || upserts.some(({ kind }) => kind === "Mesh") || removed.some((id) => id.includes("/Mesh/"));
+}

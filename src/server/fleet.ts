@@ -1,0 +1,80 @@
+import type { MetricObject } from "prom-client";
+import {
+  createDecisionRing,
+  type DecisionFilter,
+  type DecisionRecord,
+  type Metrics,
+} from "../telemetry/index.js";
+import type { ListenAddress } from "./address.js";
+import type { ConfigChange, Install } from "./configuration.js";
+import type { ServerOptions, ServerPorts } from "./options.js";
+import { createServing } from "./serving.js";
+
+/** Whoever answers checks: this process, or worker processes. */
+export interface Fleet {
+  readonly install: Install;
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  setServing(serving: boolean): void;
+  notReady(): readonly string[];
+  /** Of the other processes. */
+  metrics(): Promise<readonly (readonly MetricObject[])[]>;
+  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
+  drain(timeoutMs: number): Promise<boolean>;
+}
+
+interface FleetPorts extends ServerPorts {
+  readonly metrics: Metrics;
+  readonly inForce: () => ConfigChange | undefined;
+}
+
+/** One worker is this process itself; more are processes of their own. */
+export function createFleet(options: ServerOptions, ports: FleetPorts): Promise<Fleet> {
+  return options.workers === 1 ? Promise.resolve(alone(options, ports)) : together(options, ports);
+}
+
+function alone(options: ServerOptions, ports: FleetPorts): Fleet {
+  const serving = createServing(options, ports);
+  return {
+    async install(change) {
+      await serving.build(change);
+      serving.switch();
+    },
+    listen: serving.listen,
+    setServing: serving.setServing,
+    notReady: () => [],
+    metrics: async () => [],
+    decisions: async (filter) => serving.decisions.list(filter),
+    drain: serving.drain,
+  };
+}
+
+async function together(options: ServerOptions, ports: FleetPorts): Promise<Fleet> {
+  // Only whoever asks for workers pays for loading node:cluster.
+  const [{ startWorkers }, { forkWorker }] = await Promise.all([
+    import("./workers.js"),
+    import("./worker-link.js"),
+  ]);
+  const ring = createDecisionRing(options.decisions);
+  const { maxMessageBytes, reflection, tls, allowClients, decisions, workers } = options;
+  const pool = await startWorkers({
+    ...ports,
+    count: workers,
+    fork: forkWorker,
+    serving: { maxMessageBytes, reflection, tls, allowClients, decisions },
+    onDecisions: (records) => {
+      for (const record of records) ring.push(record);
+    },
+  });
+  return {
+    install: pool.install,
+    listen: pool.listen,
+    setServing: pool.setServing,
+    notReady: () => (pool.readyCount() === 0 ? ["no worker is ready"] : []),
+    metrics: pool.collect,
+    async decisions(filter) {
+      await pool.collect();
+      return ring.list(filter);
+    },
+    drain: pool.drain,
+  };
+}

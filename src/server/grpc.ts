@@ -1,0 +1,180 @@
+import grpc from "@grpc/grpc-js";
+import type { CheckRequest__Output } from "../proto/index.js";
+import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
+import { createHealth } from "./health.js";
+import { AUTHORIZATION, loadProtos, type Received, tolerant } from "./protos.js";
+
+/** Answers a Check with an encoded CheckResponse. What it throws becomes the transport's own refusal. */
+export interface Authorization {
+  check(request: CheckRequest__Output, bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** What the transport knows of the caller: its certificate, if one was asked for and verified. */
+export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>["getAuthContext"]>;
+
+export interface TransportOptions {
+  readonly authorization: Authorization;
+  readonly credentials: grpc.ServerCredentials;
+  /** Says why the caller may not ask, or undefined when it may. */
+  readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
+  readonly maxMessageBytes: number;
+  readonly reflection: boolean;
+  /** A Check that its handler did not answer: the bytes were no message, or the handler threw. */
+  readonly onError: (where: "decode" | "check", error: unknown) => void;
+}
+
+/** The gRPC server: everything that knows of the gRPC library is behind this. */
+export interface Transport {
+  /** Gives the address with the port that was chosen. */
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  /** What health checks say of every service. */
+  setServing(serving: boolean): void;
+  /** Takes no new connections, lets calls finish for at most `timeoutMs`, then ends them. True: all finished. */
+  drain(timeoutMs: number): Promise<boolean>;
+}
+
+type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array>;
+
+/** Envoy gives up on an idle peer by itself; these find the dead ones. */
+const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
+
+/** Makes a server that serves Authorization, health and, if asked, reflection. */
+export function createTransport(options: TransportOptions): Transport {
+  const protos = loadProtos();
+  // What it would log is thrown too, and its lines are not JSON.
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+  const server = new grpc.Server({
+    "grpc.max_receive_message_length": options.maxMessageBytes,
+    "grpc.enable_channelz": 0,
+    ...KEEPALIVE,
+  });
+  const health = createHealth(["", ...protos.services]);
+  health.addTo(server);
+  server.addService(
+    {
+      Check: {
+        ...protos.check,
+        path: `/${AUTHORIZATION}/Check`,
+        requestDeserialize: tolerant(protos.check.requestDeserialize),
+        responseSerialize: toBuffer,
+      },
+    },
+    { Check: checkHandler(options) },
+  );
+  let ready: Promise<void> = Promise.resolve();
+  if (options.reflection) {
+    ready = import("@grpc/reflection").then(({ ReflectionService }) => {
+      new ReflectionService(protos.packages).addToServer(server);
+    });
+  }
+  return {
+    async listen(address) {
+      await ready;
+      if (address.kind === "unix") await removeStaleSocket(address.path);
+      const port = await bind(server, formatAddress(address), options.credentials);
+      return address.kind === "tcp" ? { ...address, port } : address;
+    },
+    setServing: health.setServing,
+    drain: (timeoutMs) => {
+      health.setServing(false);
+      health.endWatches();
+      return drain(server, timeoutMs);
+    },
+  };
+}
+
+function checkHandler(
+  options: TransportOptions,
+): grpc.handleUnaryCall<Received<CheckRequest__Output>, Uint8Array> {
+  const { authorization, refusePeer, onError } = options;
+  const judgePeer = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
+  const refusal = encodeInternalRefusal();
+  const failed = (where: "decode" | "check", error: unknown): Uint8Array => {
+    onError(where, error);
+    return refusal;
+  };
+  return (call: CheckCall, callback) => {
+    const reason = judgePeer?.(call);
+    if (reason !== undefined) {
+      callback({ code: grpc.status.PERMISSION_DENIED, details: reason });
+      return;
+    }
+    const { message, bytes } = call.request;
+    if (message === undefined) {
+      callback(null, failed("decode", undefined));
+      return;
+    }
+    let answer: Uint8Array | Promise<Uint8Array>;
+    try {
+      answer = authorization.check(message, bytes);
+    } catch (error) {
+      answer = failed("check", error);
+    }
+    if (answer instanceof Uint8Array) {
+      callback(null, answer);
+      return;
+    }
+    answer.then(
+      (encoded) => callback(null, encoded),
+      (error: unknown) => callback(null, failed("check", error)),
+    );
+  };
+}
+
+/** A certificate belongs to a connection, and grpc-js takes 110 µs to show it. */
+function oncePerConnection(
+  refuse: (peer: PeerCertificate) => string | undefined,
+): (call: CheckCall) => string | undefined {
+  const judged = new WeakMap<object, { readonly reason: string | undefined }>();
+  return (call) => {
+    const connection = connectionOf(call);
+    const known = connection === undefined ? undefined : judged.get(connection);
+    if (known !== undefined) return known.reason;
+    const reason = refuse(call.getAuthContext());
+    if (connection !== undefined) judged.set(connection, { reason });
+    return reason;
+  };
+}
+
+/** The call's HTTP/2 session, which grpc-js does not show in its types. Undefined, if it moves: then nothing is kept. */
+function connectionOf(call: unknown): object | undefined {
+  return (call as { call?: { stream?: { session?: object } } }).call?.stream?.session;
+}
+
+/**
+ * The last net: what a Check gets when its handler could not answer. A refusal inside an OK call, since Envoy's
+ * failure mode may let a gRPC error through.
+ */
+function encodeInternalRefusal(): Uint8Array {
+  return loadProtos().check.responseSerialize({
+    status: { code: grpc.status.INTERNAL },
+    denied_response: { status: { code: 500 }, body: "internal error" },
+  });
+}
+
+/** grpc-js copies with a method that only Buffer has. */
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function bind(server: grpc.Server, address: string, credentials: grpc.ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(cannotListen(address, error));
+    });
+  });
+}
+
+function drain(server: grpc.Server, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve(false);
+    }, timeoutMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}

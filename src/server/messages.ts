@@ -1,0 +1,36 @@
+import type { MetricObject } from "prom-client";
+import type { Resource } from "../config/index.js";
+import type { DecisionRecord } from "../telemetry/index.js";
+import type { ListenAddress } from "./address.js";
+import type { ServingOptions } from "./options.js";
+
+/** From the primary to a worker, in order. */
+export type ToWorker =
+  | { readonly type: "init"; readonly options: ServingOptions; readonly logLevel: string }
+  /** A part of the upserts of the `build` that follows. */
+  | { readonly type: "upserts"; readonly resources: readonly Resource[] }
+  | {
+      readonly type: "build";
+      readonly generation: number;
+      readonly full: boolean;
+      readonly removed: readonly string[];
+    }
+  /** Use what was built. */
+  | { readonly type: "switch" }
+  | { readonly type: "listen"; readonly address: ListenAddress }
+  | { readonly type: "serving"; readonly serving: boolean }
+  | { readonly type: "collect"; readonly id: number }
+  | { readonly type: "drain"; readonly timeoutMs: number };
+
+/** From a worker to the primary. */
+export type FromWorker =
+  | { readonly type: "hello" }
+  | { readonly type: "built"; readonly generation: number; readonly error: string | undefined }
+  | {
+      readonly type: "listening";
+      readonly address: ListenAddress | undefined;
+      readonly error: string | undefined;
+    }
+  | { readonly type: "decisions"; readonly records: readonly DecisionRecord[] }
+  | { readonly type: "collected"; readonly id: number; readonly metrics: readonly MetricObject[] }
+  | { readonly type: "drained"; readonly finished: boolean };

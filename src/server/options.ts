@@ -1,0 +1,58 @@
+import type { Logger } from "pino";
+import type { TlsFiles } from "./tls.js";
+
+/** What one serving process needs; plain data, so that it can be sent to a worker. */
+export interface ServingOptions {
+  readonly maxMessageBytes: number;
+  readonly reflection: boolean;
+  readonly tls: TlsFiles | undefined;
+  /** SPIFFE ids or DNS SANs; empty: every client whose certificate verifies. */
+  readonly allowClients: readonly string[];
+  /** How many decisions `/decisions` remembers. */
+  readonly decisions: number;
+}
+
+/** How to run a server; every field has its default in `defaults`. */
+export interface ServerOptions extends ServingOptions {
+  /** Files and folders of YAML. */
+  readonly configPaths: readonly string[];
+  readonly allowEmpty: boolean;
+  /** Serve, and deny all, although the first configuration has errors. */
+  readonly allowInvalidStart: boolean;
+  /** `HOST:PORT` or `unix:/PATH`. */
+  readonly grpcAddress: string;
+  readonly adminAddress: string;
+  /** Undefined: no second port for metrics and health. */
+  readonly metricsAddress: string | undefined;
+  /** Names that the Host header of an admin request may have beside IPs and localhost. */
+  readonly adminHosts: readonly string[];
+  readonly adminTokenFile: string | undefined;
+  readonly drainTimeoutMs: number;
+  /** 1: this process serves; more: so many worker processes do. */
+  readonly workers: number;
+}
+
+/** What `serve` does when nothing else is said. */
+export const defaults: Omit<ServerOptions, "configPaths"> = {
+  maxMessageBytes: 4_194_304,
+  reflection: false,
+  tls: undefined,
+  allowClients: [],
+  decisions: 1000,
+  allowEmpty: false,
+  allowInvalidStart: false,
+  grpcAddress: "127.0.0.1:9191",
+  adminAddress: "127.0.0.1:8282",
+  metricsAddress: undefined,
+  adminHosts: [],
+  adminTokenFile: undefined,
+  drainTimeoutMs: 10_000,
+  workers: 1,
+};
+
+/** What a server takes from its surroundings. */
+export interface ServerPorts {
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}

@@ -1,0 +1,124 @@
+import type { DecisionFilter, DecisionRecord } from "../telemetry/index.js";
+import { json, metricsPage, type Page, type PageAnswer, text } from "./admin.js";
+import type { ConfigState } from "./configuration.js";
+
+/** What the admin pages show. */
+export interface Observable {
+  configuration(): ConfigState;
+  /** Why no traffic should come; empty: it may. */
+  notReady(): readonly string[];
+  /** What an operator should mend although all works. */
+  warnings(): readonly string[];
+  metrics(): Promise<string>;
+  /** Newest first. */
+  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
+  readonly version: string;
+}
+
+/** What may be shown to other machines: metrics and health. */
+export function publicPages(observable: Observable): Map<string, Page> {
+  return new Map<string, Page>([
+    ["/metrics", async () => metricsPage(await observable.metrics())],
+    ["/healthz", () => json({ alive: true })],
+    ["/readyz", () => readiness(observable)],
+  ]);
+}
+
+/** All pages of the admin address. */
+export function adminPages(observable: Observable): Map<string, Page> {
+  return new Map<string, Page>([
+    ...publicPages(observable),
+    ["/", () => index(observable)],
+    ["/config", () => json(describeConfig(observable.configuration()))],
+    ["/decisions", (query) => decisions(query, observable)],
+    ["/version", () => json({ name: "gatehouse", version: observable.version, node: process.version })],
+  ]);
+}
+
+function readiness(observable: Observable): PageAnswer {
+  const reasons = observable.notReady();
+  return json(
+    { ready: reasons.length === 0, reasons, warnings: observable.warnings() },
+    reasons.length === 0 ? 200 : 503,
+  );
+}
+
+function describeConfig(state: ConfigState): unknown {
+  const { lastReload } = state;
+  return {
+    generation: state.generation,
+    last_reload:
+      lastReload === undefined
+        ? null
+        : {
+            time: new Date(lastReload.time).toISOString(),
+            result: lastReload.result,
+            error: state.lastError ?? null,
+          },
+    diagnostics: state.diagnostics,
+    resources: [...state.resources.values()].map(({ resource, generation }) => ({
+      id: resource.id,
+      kind: resource.kind,
+      namespace: resource.namespace,
+      name: resource.name,
+      file: resource.origin.file,
+      line: resource.origin.line,
+      generation,
+    })),
+  };
+}
+
+async function decisions(query: URLSearchParams, observable: Observable): Promise<PageAnswer> {
+  const denied = query.get("denied");
+  const limit = query.get("limit");
+  if (denied !== null && denied !== "true" && denied !== "false") {
+    return text(400, "bad `denied`, expected true or false");
+  }
+  if (limit !== null && !/^\d{1,9}$/.test(limit)) return text(400, "bad `limit`, expected a number");
+  const found = await observable.decisions({
+    denied: denied === null ? undefined : denied === "true",
+    policy: query.get("policy") ?? undefined,
+    limit: limit === null ? undefined : Number(limit),
+  });
+  return json({
+    decisions: found.map((record) => ({ ...record, time: new Date(record.time).toISOString() })),
+  });
+}
+
+const LINKS: readonly (readonly [path: string, what: string])[] = [
+  ["/config", "resources in force, findings in the files, last reload"],
+  ["/decisions", "the last decisions; ?denied=true, ?policy=NAMESPACE/NAME, ?limit=N"],
+  ["/decisions?denied=true&limit=50", "the last refusals"],
+  ["/metrics", "metrics in Prometheus' text form"],
+  ["/readyz", "whether traffic may come, and warnings"],
+  ["/healthz", "whether the process is alive"],
+  ["/version", "versions"],
+];
+
+const STYLE =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#1b2733}" +
+  "h1{font-size:1.4rem}td{padding:.3rem 1.2rem .3rem 0;vertical-align:top}a{color:#0b63c5}" +
+  "code{font:14px ui-monospace,monospace}.bad{color:#b3261e}";
+
+function index(observable: Observable): PageAnswer {
+  const state = observable.configuration();
+  const reasons = observable.notReady();
+  const status = reasons.length === 0 ? "ready" : `not ready: ${reasons.join("; ")}`;
+  const rows = LINKS.map(
+    ([path, what]) =>
+      `<tr><td><a href="${escapeHtml(path)}"><code>${escapeHtml(path)}</code></a></td><td>${escapeHtml(what)}</td></tr>`,
+  );
+  const body = [
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Gatehouse</title>',
+    `<style>${STYLE}</style><h1>Gatehouse ${escapeHtml(observable.version)}</h1>`,
+    `<p${reasons.length === 0 ? "" : ' class="bad"'}>${escapeHtml(status)}; generation ${state.generation},`,
+    `${state.resources.size} resources, ${state.diagnostics.length} findings.</p>`,
+    ...observable.warnings().map((warning) => `<p class="bad">${escapeHtml(warning)}</p>`),
+    `<table>${rows.join("")}</table></html>`,
+  ];
+  return { status: 200, type: "text/html; charset=utf-8", body: `${body.join("\n")}\n` };
+}
+
+function escapeHtml(value: string): string {
+  return value.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}

@@ -1,0 +1,103 @@
+import { isIP } from "node:net";
+import { type ClosableProvider, createProvider, type ProviderOptions } from "../adapters/index.js";
+import type { ExtensionProvider } from "../config/index.js";
+import type { Provider, Verdict } from "../engine/index.js";
+import type { Metrics, ProviderResult } from "../telemetry/index.js";
+import { loadProtos } from "./protos.js";
+
+/** The authorizers outside that CUSTOM policies name, each with its own connections. */
+export interface ProviderPool {
+  /** The one for an entry of the Mesh; undefined when the entry names none that can be asked. */
+  provide(entry: ExtensionProvider): Provider | undefined;
+  /** Ends those that no entry in `kept` needs any more; questions under way are answered first. */
+  retain(kept: readonly ExtensionProvider[]): void;
+  close(): Promise<void>;
+}
+
+/** Longer than any timeout of a provider that the schema lets pass unset. */
+const GRACE_MS = 10_000;
+
+/** Keeps one provider for each distinct entry, so that a reload does not cut connections that it does not touch. */
+export function createProviderPool(metrics: Pick<Metrics, "providerAsked">): ProviderPool {
+  const open = new Map<string, { readonly provider: ClosableProvider; readonly counted: Provider }>();
+  return {
+    provide(entry) {
+      const key = JSON.stringify(entry);
+      const known = open.get(key);
+      if (known !== undefined) return known.counted;
+      const options = toOptions(entry);
+      if (options === undefined) return undefined;
+      const provider = createProvider(options, {
+        decodeCheckResponse: loadProtos().check.responseDeserialize,
+      });
+      const counted: Provider = async (request) => {
+        const verdict = await provider(request);
+        metrics.providerAsked(entry.name, resultOf(verdict));
+        return verdict;
+      };
+      open.set(key, { provider, counted });
+      return counted;
+    },
+    retain(kept) {
+      const keys = new Set(kept.map((entry) => JSON.stringify(entry)));
+      for (const [key, { provider }] of open) {
+        if (keys.has(key)) continue;
+        open.delete(key);
+        void provider.close(GRACE_MS);
+      }
+    },
+    async close() {
+      const all = [...open.values()];
+      open.clear();
+      await Promise.all(all.map(({ provider }) => provider.close()));
+    },
+  };
+}
+
+function resultOf({ allowed, failed, failedOpen }: Verdict): ProviderResult {
+  if (failedOpen) return "failed_open";
+  if (failed) return "failed";
+  return allowed ? "allowed" : "denied";
+}
+
+const DEFAULT_STATUS_ON_ERROR = 403;
+
+/** An entry in the adapter's words. */
+function toOptions({
+  name,
+  envoyExtAuthzGrpc,
+  envoyExtAuthzHttp,
+}: ExtensionProvider): ProviderOptions | undefined {
+  const either = envoyExtAuthzGrpc ?? envoyExtAuthzHttp;
+  if (either === undefined) return undefined;
+  const base = {
+    name,
+    host: hostOf(either.service),
+    port: either.port,
+    timeoutMs: either.timeout,
+    failOpen: either.failOpen,
+    statusOnError: Number(either.statusOnError ?? DEFAULT_STATUS_ON_ERROR),
+  };
+  if (envoyExtAuthzHttp === undefined) return { protocol: "grpc", ...base };
+  const http = envoyExtAuthzHttp;
+  return {
+    protocol: "http",
+    ...base,
+    pathPrefix: http.pathPrefix,
+    includeRequestBody: http.includeRequestBodyInCheck,
+    includeRequestHeaders:
+      http.includeRequestHeadersInCheck.length > 0
+        ? http.includeRequestHeadersInCheck
+        : http.includeHeadersInCheck,
+    additionalHeaders: Object.entries(http.includeAdditionalHeadersInCheck),
+    headersToUpstreamOnAllow: http.headersToUpstreamOnAllow,
+    headersToDownstreamOnAllow: http.headersToDownstreamOnAllow,
+    headersToDownstreamOnDeny: http.headersToDownstreamOnDeny,
+  };
+}
+
+/** `NAMESPACE/HOST` is HOST: the namespace only tells Istio which of two services of one name is meant. */
+function hostOf(service: string): string {
+  const host = service.slice(service.indexOf("/") + 1);
+  return host.startsWith("[") && isIP(host.slice(1, -1)) === 6 ? host.slice(1, -1) : host;
+}

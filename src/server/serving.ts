@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import grpc from "@grpc/grpc-js";
+import type { Snapshot } from "../engine/index.js";
+import { createAuthorization } from "../envoy/index.js";
+import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
+import type { ListenAddress } from "./address.js";
+import { refuseUnlisted } from "./allow-client.js";
+import { createBuilder } from "./builder.js";
+import type { ConfigChange } from "./configuration.js";
+import { createTransport } from "./grpc.js";
+import { createObserver } from "./observe.js";
+import type { ServerPorts, ServingOptions } from "./options.js";
+import { loadProtos } from "./protos.js";
+import { createRotatingTls } from "./tls.js";
+
+/** One process's part in serving: a gRPC server and the snapshot that it decides by. */
+export interface Serving {
+  /** Makes the next snapshot without using it; a rejection leaves everything as it was. */
+  build(change: ConfigChange): Promise<void>;
+  /** Puts what `build` made last in force: one assignment, between two requests. */
+  switch(): void;
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  setServing(serving: boolean): void;
+  /** Ends the gRPC server; true when all calls finished within `timeoutMs`. */
+  drain(timeoutMs: number): Promise<boolean>;
+  readonly decisions: DecisionRing;
+}
+
+/** Makes the serving part of this process. Throws `tls` when the certificate files cannot be used. */
+export function createServing(options: ServingOptions, ports: ServerPorts & { metrics: Metrics }): Serving {
+  const { logger, metrics, now } = ports;
+  let current: Snapshot | undefined;
+  let next: Snapshot | undefined;
+  const decisions = createDecisionRing(options.decisions);
+  const builder = createBuilder(metrics);
+  const tls =
+    options.tls === undefined
+      ? undefined
+      : createRotatingTls(options.tls, {
+          onRotated: () => logger.info("certificates rotated"),
+          onFailed: (err) => {
+            metrics.failed("tls");
+            logger.error({ err }, "certificates changed but cannot be used, the old ones stay");
+          },
+        });
+  const observe = createObserver({ metrics, decisions, logger });
+  const onError = (where: "decode" | "check", err: unknown): void => {
+    metrics.failed(where);
+    logger.error({ err, where }, "check could not be answered, refused");
+  };
+  const transport = createTransport({
+    authorization: createAuthorization({
+      current: () => current,
+      decisionId: randomUUID,
+      encode: loadProtos().check.responseSerialize,
+      now: () => performance.now(),
+      observe: (decision, attributes, durationMs) =>
+        observe({ decision, attributes, workload: attributes?.workload, now: now(), durationMs }),
+      onError: (error) => onError("check", error),
+    }),
+    credentials: tls?.credentials ?? grpc.ServerCredentials.createInsecure(),
+    refusePeer: options.allowClients.length === 0 ? undefined : refuseUnlisted(options.allowClients),
+    maxMessageBytes: options.maxMessageBytes,
+    reflection: options.reflection,
+    onError,
+  });
+  return {
+    async build(change) {
+      next = undefined;
+      next = await builder.build(change);
+    },
+    switch() {
+      if (next === undefined) return;
+      current = next;
+      next = undefined;
+      builder.settle();
+    },
+    listen: transport.listen,
+    setServing: transport.setServing,
+    async drain(timeoutMs) {
+      const finished = await transport.drain(timeoutMs);
+      tls?.close();
+      await builder.close();
+      return finished;
+    },
+    decisions,
+  };
+}

@@ -1,0 +1,104 @@
+import { pino } from "pino";
+import type { Resource } from "../config/index.js";
+import { createMetrics, type Metrics } from "../telemetry/index.js";
+import { survive } from "./crash-net.js";
+import type { FromWorker, ToWorker } from "./messages.js";
+import type { ServerPorts } from "./options.js";
+import { createServing, type Serving } from "./serving.js";
+
+/** How often decisions go to the primary, in milliseconds. */
+const DECISIONS_EVERY_MS = 1000;
+
+type Init = Extract<ToWorker, { type: "init" }>;
+
+/** A worker process: it decides, and does what the primary says, message by message. */
+function runWorker(init: Init): (message: ToWorker) => Promise<void> {
+  const logger = pino({ level: init.logLevel, base: { worker: process.pid } }, pino.destination(2));
+  const ports: ServerPorts & { metrics: Metrics } = {
+    logger,
+    now: Date.now,
+    metrics: createMetrics({ processMetrics: true }),
+  };
+  survive(ports);
+  const serving = createServing(init.options, ports);
+  const sendDecisions = (): void => {
+    const records = serving.decisions.takeNew();
+    if (records.length > 0) send({ type: "decisions", records });
+  };
+  setInterval(sendDecisions, DECISIONS_EVERY_MS).unref();
+  return follow(serving, ports.metrics, sendDecisions);
+}
+
+function follow(
+  serving: Serving,
+  metrics: Metrics,
+  sendDecisions: () => void,
+): (message: ToWorker) => Promise<void> {
+  let upserts: Resource[] = [];
+  return async (message) => {
+    switch (message.type) {
+      case "init":
+        return;
+      case "upserts":
+        upserts.push(...message.resources);
+        return;
+      case "build": {
+        const change = { ...message, upserts };
+        upserts = [];
+        const error = await outcome(serving.build(change));
+        send({ type: "built", generation: message.generation, error });
+        return;
+      }
+      case "switch":
+        serving.switch();
+        return;
+      case "listen": {
+        const listening = serving.listen(message.address);
+        const error = await outcome(listening);
+        send({ type: "listening", address: error === undefined ? await listening : undefined, error });
+        return;
+      }
+      case "serving":
+        serving.setServing(message.serving);
+        return;
+      case "collect":
+        sendDecisions();
+        send({ type: "collected", id: message.id, metrics: await metrics.values() });
+        return;
+      case "drain": {
+        const finished = await serving.drain(message.timeoutMs);
+        sendDecisions();
+        send({ type: "drained", finished }, () => process.exit(0));
+        return;
+      }
+    }
+  };
+}
+
+/** Why a promise rejected, undefined when it did not. */
+async function outcome(promise: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function send(message: FromWorker, sent?: () => void): void {
+  process.send?.(message, undefined, undefined, sent);
+}
+
+/** Signals go to the whole process group, but only the primary decides what they mean. */
+function ignoreSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+}
+
+ignoreSignals();
+process.on("disconnect", () => process.exit(1));
+let handle: ((message: ToWorker) => Promise<void>) | undefined;
+process.on("message", (message: ToWorker) => {
+  if (message.type === "init") handle = runWorker(message);
+  else void handle?.(message);
+});
+send({ type: "hello" });

@@ -1,0 +1,114 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { CheckRequest } from "../../src/proto/index.js";
+import { type RunningServer, startServer } from "../../src/server/index.js";
+import { makeAuthority } from "../support/certificates.js";
+import { checkOver } from "../support/grpc-client.js";
+
+/** Every folder of `policies/` with cases beside it is loaded by a server and asked what its cases say. */
+const root = fileURLToPath(new URL("../../policies", import.meta.url));
+
+interface ExampleWorkload {
+  readonly namespace: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly service?: string;
+}
+
+interface Example {
+  readonly name: string;
+  readonly workload?: ExampleWorkload;
+  readonly request: {
+    readonly method?: string;
+    readonly path: string;
+    readonly host?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    /** URI SAN of the client's certificate. */
+    readonly from?: string;
+    readonly sourceIp?: string;
+  };
+  readonly expect: {
+    readonly allowed: boolean;
+    readonly status?: number;
+    readonly policy?: string;
+    readonly rule?: number;
+  };
+}
+
+interface Examples {
+  readonly workload: ExampleWorkload;
+  readonly cases: readonly Example[];
+}
+
+const authority = makeAuthority();
+const certificates = new Map<string, string>();
+
+function certificateFor(uri: string): string {
+  const known = certificates.get(uri);
+  if (known !== undefined) return known;
+  const certificate = encodeURIComponent(authority.issue({ uris: [uri] }).cert);
+  certificates.set(uri, certificate);
+  return certificate;
+}
+
+function toRequest({ request }: Example, workload: ExampleWorkload): CheckRequest {
+  const { method = "GET", path, host = "shop.example", headers = {}, from, sourceIp = "10.0.0.1" } = request;
+  const extensions: Record<string, string> = { "destination.namespace": workload.namespace };
+  for (const [key, value] of Object.entries(workload.labels ?? {}))
+    extensions[`destination.labels[${key}]`] = value;
+  if (workload.service !== undefined) extensions["destination.service.name"] = workload.service;
+  const source = { address: { socket_address: { address: sourceIp, port_value: 40_000 } } };
+  return {
+    attributes: {
+      source: from === undefined ? source : { ...source, certificate: certificateFor(from), principal: from },
+      request: {
+        http: {
+          id: "1",
+          method,
+          path,
+          host,
+          headers: { ":method": method, ":path": path, ":authority": host, ...headers },
+        },
+      },
+      context_extensions: extensions,
+    },
+  };
+}
+
+const folders = readdirSync(root).filter((folder) => existsSync(join(root, folder, "_cases.yaml")));
+
+describe.each(folders)("the example policies/%s", (folder) => {
+  const { workload, cases } = parse(readFileSync(join(root, folder, "_cases.yaml"), "utf8")) as Examples;
+  let server: RunningServer;
+
+  beforeAll(async () => {
+    const options = {
+      configPaths: [join(root, folder)],
+      grpcAddress: "127.0.0.1:0",
+      adminAddress: "127.0.0.1:0",
+    };
+    server = await startServer(options, { logger: pino({ level: "silent" }), now: Date.now });
+  });
+  afterAll(() => server.close());
+
+  it("loads without an error", () => {
+    expect(server.configuration().diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  });
+
+  it.each(cases.map((example) => [example.name, example] as const))("%s", async (_, example) => {
+    const response = await checkOver(server.grpcAddress, toRequest(example, example.workload ?? workload));
+    const record = response.dynamic_metadata?.fields?.["gatehouse"]?.structValue?.fields;
+    const { allowed, status, policy, rule } = example.expect;
+    expect(response.status?.code ?? 0).toBe(allowed ? 0 : 7);
+    if (status !== undefined) expect(response.denied_response?.status?.code).toBe(status);
+    if (policy !== undefined) expect(record?.["policy"]?.stringValue).toBe(policy);
+    if (rule !== undefined) expect(record?.["rule"]?.numberValue).toBe(rule);
+  });
+});
+
+it("there are examples", () => {
+  expect(folders.length).toBeGreaterThan(2);
+});

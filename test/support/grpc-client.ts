@@ -1,0 +1,54 @@
+import grpc from "@grpc/grpc-js";
+import type { CheckRequest, CheckResponse__Output } from "../../src/proto/index.js";
+import { loadProtos } from "../../src/server/protos.js";
+
+const CHECK = "/envoy.service.auth.v3.Authorization/Check";
+const insecure = grpc.credentials.createInsecure();
+
+/** Sends raw bytes to a unary method over a connection of its own. Rejects with grpc-js's ServiceError. */
+export function callUnary(
+  address: string,
+  method: string,
+  bytes: Buffer,
+  credentials: grpc.ChannelCredentials = insecure,
+): Promise<Buffer> {
+  const client = new grpc.Client(address, credentials, {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.ssl_target_name_override": "localhost",
+  });
+  const same = (value: Buffer): Buffer => value;
+  return new Promise<Buffer>((resolve, reject) => {
+    client.makeUnaryRequest(method, same, same, bytes, { deadline: Date.now() + 10_000 }, (error, value) => {
+      client.close();
+      if (error !== null || value === undefined) reject(error ?? new Error("no answer"));
+      else resolve(value);
+    });
+  });
+}
+
+/** Sends the bytes as a CheckRequest, whatever they are. */
+export async function checkBytes(
+  address: string,
+  bytes: Buffer,
+  credentials?: grpc.ChannelCredentials,
+): Promise<CheckResponse__Output> {
+  return loadProtos().check.responseDeserialize(await callUnary(address, CHECK, bytes, credentials));
+}
+
+/** Asks as Envoy does. */
+export function checkOver(
+  address: string,
+  request: CheckRequest,
+  credentials?: grpc.ChannelCredentials,
+): Promise<CheckResponse__Output> {
+  return checkBytes(address, loadProtos().check.requestSerialize(request), credentials);
+}
+
+/** What gRPC health says of a service. */
+export async function healthOf(address: string, service: string): Promise<string> {
+  const name = Buffer.from(service);
+  const request =
+    name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
+  const answer = await callUnary(address, "/grpc.health.v1.Health/Check", request);
+  return ["UNKNOWN", "SERVING", "NOT_SERVING"][answer[1] ?? 0] ?? "UNKNOWN";
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import type { Attributes } from "../../../src/attributes/index.js";
+import type { Decision } from "../../../src/engine/index.js";
+import { recordOf } from "../../../src/telemetry/index.js";
+
+const decision = {
+  decisionId: "d-1",
+  allowed: false,
+  code: 7,
+  httpStatus: 403,
+  stage: "authorize",
+  reason: "denied_by_policy",
+  rule: { key: "ns[shop]-policy[deny]-rule[2]", policy: "shop/deny", rule: 2 },
+  dryRun: [],
+  failedOpen: false,
+  generation: 4,
+} as unknown as Decision;
+
+function attributes(urlPath: string): Attributes {
+  return {
+    protocol: "http",
+    source: { ip: { text: "10.0.0.1" }, port: 1, principal: "spiffe://cluster.local/ns/a/sa/b" },
+    request: {
+      method: "GET",
+      host: "shop.example",
+      path: `${urlPath}?token=secret`,
+      urlPath,
+      headers: new Map([
+        ["authorization", ["Bearer secret"]],
+        ["cookie", ["secret"]],
+      ]),
+    },
+  } as unknown as Attributes;
+}
+
+const record = (urlPath: string): ReturnType<typeof recordOf> =>
+  recordOf({
+    decision,
+    attributes: attributes(urlPath),
+    workload: { namespace: "shop", name: "cart", type: "sidecar", labels: new Map(), services: [] },
+    now: 5,
+    durationMs: 0.25,
+  });
+
+describe("a decision record", () => {
+  it("says who asked for what, which policy and rule answered, and why", () => {
+    expect(record("/cart")).toEqual({
+      time: 5,
+      decision_id: "d-1",
+      allowed: false,
+      code: 7,
+      stage: "authorize",
+      policy: "shop/deny",
+      rule: 2,
+      reason: "denied_by_policy",
+      dry_run: [],
+      failed_open: false,
+      snapshot: 4,
+      duration_ms: 0.25,
+      protocol: "http",
+      method: "GET",
+      host: "shop.example",
+      path: "/cart",
+      source_ip: "10.0.0.1",
+      source_principal: "spiffe://cluster.local/ns/a/sa/b",
+      destination_namespace: "shop",
+      destination_workload: "cart",
+    });
+  });
+
+  it("holds no query, header or cookie", () => {
+    expect(JSON.stringify(record("/cart"))).not.toContain("secret");
+  });
+
+  it("cuts long texts", () => {
+    expect(record(`/${"x".repeat(100_000)}`).path).toHaveLength(1024);
+  });
+
+  it("shows UTF-8 as text", () => {
+    expect(record(Buffer.from("/grüße").toString("latin1")).path).toBe("/grüße");
+  });
+
+  it("can be made when the request could not be read", () => {
+    const unread = recordOf({ decision, attributes: undefined, workload: undefined, now: 5, durationMs: 0 });
+    expect(unread).toMatchObject({ decision_id: "d-1", path: null, source_ip: null, protocol: null });
+  });
+});
