@@ -6,7 +6,9 @@ export interface ProtoService {
   readonly file: string;
 }
 
-/** The roots of `proto/`: each is loaded at start, and the script `protos` generates types for these files. */
+/**
+ * The roots of `proto/`: each is loaded at start, and the script `protos` generates types for these files.
+ */
 export const PROTO_SERVICES: readonly ProtoService[] = [
   { name: "envoy.service.auth.v3.Authorization", file: "envoy/service/auth/v3/external_auth.proto" },
   { name: "grpc.health.v1.Health", file: "grpc/health/v1/health.proto" },

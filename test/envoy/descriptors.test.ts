@@ -33,7 +33,10 @@ function load(change: (file: string, text: string) => string = (_, text) => text
   return root;
 }
 
-/** Envoy only calls Check and so embeds an older health.proto, without List: gRPC's own package has the present one. */
+/**
+ * Envoy only calls Check and so embeds an older health.proto, without List: gRPC's own package has the
+ * present one.
+ */
 function healthFacts(): Facts {
   const file = createRequire(import.meta.url).resolve("grpc-health-check/proto/health/v1/health.proto");
   const { root } = protobuf.parse(readFileSync(file, "utf8"), { keepCase: true });

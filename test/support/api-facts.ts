@@ -2,15 +2,16 @@ import protobuf from "protobufjs";
 import type { FileDescriptor } from "./descriptors.js";
 
 /**
- * An API as flat facts that can be compared: `field pkg.Message.name` → `repeated string = 2`. Comments, options, file
- * names and the order of declarations are no part of it, since none of them shows on the wire.
+ * An API as flat facts that can be compared: `field pkg.Message.name` → `repeated string = 2`. Comments,
+ * options, file names and the order of declarations are no part of it, since none of them shows on the wire.
  */
 export type Facts = Map<string, string>;
 
-const TYPES: readonly string[] =
-  "- double float int64 uint64 int32 fixed64 fixed32 bool string group message bytes uint32 enum sfixed32 sfixed64 sint32 sint64".split(
-    " ",
-  );
+/** The names of FieldDescriptorProto.Type, by number; there is no 0. */
+const TYPES: readonly string[] = [
+  ..."- double float int64 uint64 int32 fixed64 fixed32 bool string".split(" "),
+  ..."group message bytes uint32 enum sfixed32 sfixed64 sint32 sint64".split(" "),
+];
 const REPEATED = 3;
 
 type MessageDescriptor = NonNullable<FileDescriptor["messageType"]>[number];
@@ -78,8 +79,8 @@ function addEnum(facts: Facts, scope: string, values: EnumDescriptor): void {
 }
 
 /**
- * The facts of .proto files that protobufjs has parsed with `keepCase` and resolved. `google.protobuf` is left out: it
- * comes with protobufjs, which spells its fields in camelCase.
+ * The facts of .proto files that protobufjs has parsed with `keepCase` and resolved. `google.protobuf` is
+ * left out: it comes with protobufjs, which spells its fields in camelCase.
  */
 export function factsOfRoot(root: protobuf.Root): Facts {
   const facts: Facts = new Map();

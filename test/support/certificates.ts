@@ -118,7 +118,10 @@ function makeKeys(): Keys {
   };
 }
 
-/** Writes `certs/ca.pem`, `certs/server.pem` and `certs/server-key.pem` into a folder, where our bootstraps look. */
+/**
+ * Writes `certs/ca.pem`, `certs/server.pem` and `certs/server-key.pem` into a folder, where our bootstraps
+ * look.
+ */
 export async function writeServerCertificates(
   folder: string,
   authority: Authority,

@@ -9,8 +9,8 @@ export interface ContainerSpec {
 }
 
 /**
- * A tool that runs in a container on the host's network, so that its loopback ports are ours. The program's output
- * is known only when it has ended. Rejects when there is no container engine or no image.
+ * A tool that runs in a container on the host's network, so that its loopback ports are ours. The program's
+ * output is known only when it has ended. Rejects when there is no container engine or no image.
  */
 export async function containerTool(name: string, spec: ContainerSpec): Promise<Tool> {
   const { GenericContainer } = await import("testcontainers");
@@ -68,7 +68,9 @@ export async function containerTool(name: string, spec: ContainerSpec): Promise<
   };
 }
 
-/** The first member's bytes of a tar archive: a 512-byte header with an octal size at 124, then the content. */
+/**
+ * The first member's bytes of a tar archive: a 512-byte header with an octal size at 124, then the content.
+ */
 function firstFile(tar: Buffer): Buffer {
   const size = Number.parseInt(tar.toString("latin1", 124, 136), 8);
   return tar.subarray(512, 512 + size);

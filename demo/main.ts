@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { relative } from "node:path";
+import { argv, exit, stdout } from "node:process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { send } from "../test/support/http.js";
+import { findTool } from "../test/support/tools.js";
+import { logged } from "./access-log.js";
+import { type DemoRequest, describe, REQUESTS } from "./requests.js";
+import { type Stage, setStage } from "./stage.js";
+import { table } from "./table.js";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+function say(text: string): void {
+  stdout.write(`${text}\n`);
+}
+
+/**
+ * Sends one request and compares; the row has a mark, the request, what was expected, what came, and who
+ * decided.
+ */
+async function play(stage: Stage, request: DemoRequest): Promise<{ right: boolean; row: string[] }> {
+  const client = request.as === undefined ? undefined : stage.clients.get(request.as);
+  const answer = await send({
+    port: (client ? stage.mtls.ports["https"] : stage.plain.ports["http"]) ?? 0,
+    method: request.method,
+    path: request.path,
+    ...(request.headers ? { headers: request.headers } : {}),
+    ...(request.from ? { localAddress: request.from } : {}),
+    ...(client ? { tls: { ca: stage.ca, client } } : {}),
+  });
+  const entry = await logged(stage.accessLog, String(answer.headers["x-request-id"]));
+  const policy = entry?.decision?.policy;
+  const right = answer.status === request.status && entry?.decision != null && policy === request.policy;
+  const decided =
+    policy ?? (entry?.decision ? `none (${entry.decision.reason ?? "no reason"})` : "not asked");
+  return {
+    right,
+    row: [right ? "ok" : "WRONG", describe(request), String(request.status), String(answer.status), decided],
+  };
+}
+
+function playground(stage: Stage): string {
+  const http = `http://127.0.0.1:${stage.plain.ports["http"]}`;
+  const https = `https://localhost:${stage.mtls.ports["https"]}`;
+  return `
+Everything stays up; Ctrl-C ends it. Send a request that is refused:
+
+  curl -i -X POST ${http}/books/42
+
+then add POST to the methods of books-public in policies/demo/books.yaml, save, and send it again.
+With a client certificate (also bookshop-admin, reporting-cron, guests-web):
+
+  cd ${stage.folder}/certs
+  curl -i --cacert ca.pem --cert bookshop-web.pem --key bookshop-web-key.pem ${https}/orders/7
+
+Gatehouse  http://127.0.0.1:${stage.gatehouse.adminPort}/decisions  /config  /metrics
+Envoy      http://127.0.0.1:${stage.plain.admin}
+`;
+}
+
+/**
+ * With `--exit` it ends after the table; with `--built` it takes `dist/` as it is. The result is the exit
+ * code.
+ */
+async function main(): Promise<number> {
+  if (!argv.includes("--built")) {
+    say("building …");
+    await promisify(execFile)("npm", ["run", "build"], { cwd: ROOT });
+  }
+  const envoy = await findTool("envoy");
+  say(`Envoy: ${envoy.source === "container" ? envoy.where : relative(ROOT, envoy.where)} (${envoy.source})`);
+
+  const stopped = new Promise<"stopped">((resolve) => {
+    process.once("SIGINT", () => resolve("stopped"));
+    process.once("SIGTERM", () => resolve("stopped"));
+  });
+  const stage = await setStage([...new Set(REQUESTS.flatMap(({ as }) => as ?? []))]);
+  try {
+    const results: { right: boolean; row: string[] }[] = [];
+    for (const request of REQUESTS) results.push(await play(stage, request));
+    say(
+      `\n${table(
+        ["", "request", "expected", "got", "deciding policy"],
+        results.map(({ row }) => row),
+      )}`,
+    );
+    const wrong = results.filter(({ right }) => !right).length;
+    say(`\n${results.length - wrong} of ${results.length} as expected`);
+    if (argv.includes("--exit")) return wrong === 0 ? 0 : 1;
+
+    say(playground(stage));
+    const end = await Promise.race([stopped, stage.gatehouse.child.exited]);
+    if (end === "stopped") return 0;
+    say(`gatehouse ended with ${end.code ?? end.signal}:\n${stage.gatehouse.child.output()}`);
+    return 1;
+  } finally {
+    await stage.stop();
+  }
+}
+
+main().then(exit, (error: unknown) => {
+  const { stdout: output = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+  say([output, stderr, error instanceof Error ? error.message : String(error)].filter(Boolean).join("\n"));
+  exit(1);
+});

@@ -1,0 +1,89 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type KeyPair,
+  makeAuthority,
+  spiffe,
+  writeServerCertificates,
+} from "../test/support/certificates.js";
+import { type Envoy, startEnvoy } from "../test/support/envoy.js";
+import { preferPort } from "../test/support/ports.js";
+import { startUpstream } from "../test/support/upstream.js";
+import { logToFile } from "./access-log.js";
+import { type Gatehouse, startGatehouse } from "./gatehouse.js";
+
+/** Everything that the demo runs, on the documented ports where these are free. */
+export interface Stage {
+  readonly gatehouse: Gatehouse;
+  readonly plain: Envoy;
+  readonly mtls: Envoy;
+  /** The CA's certificate, PEM. */
+  readonly ca: string;
+  /** By NAMESPACE/SERVICE_ACCOUNT. */
+  readonly clients: ReadonlyMap<string, KeyPair>;
+  /** Holds the certificates and the access log. */
+  readonly folder: string;
+  readonly accessLog: string;
+  stop(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * Starts upstream, Gatehouse and an Envoy for each of plain HTTP and mutual TLS, with a certificate per
+ * client.
+ */
+export async function setStage(clientNames: readonly string[]): Promise<Stage> {
+  const undo: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"));
+    undo.push(() => rm(folder, { recursive: true, force: true }));
+    const authority = makeAuthority("Gatehouse demo CA");
+    await writeServerCertificates(folder, authority, { ...spiffe("bookshop", "books"), dns: ["localhost"] });
+    const clients = new Map<string, KeyPair>();
+    for (const name of clientNames) {
+      const [namespace = "", account = ""] = name.split("/");
+      const pair = authority.issue(spiffe(namespace, account));
+      clients.set(name, pair);
+      await writeFile(join(folder, `certs/${namespace}-${account}.pem`), pair.cert);
+      await writeFile(join(folder, `certs/${namespace}-${account}-key.pem`), pair.key, { mode: 0o600 });
+    }
+
+    const upstream = await startUpstream(await preferPort(8080));
+    undo.push(upstream.stop);
+    const gatehouse = await startGatehouse({
+      config: join(ROOT, "policies/demo"),
+      grpcPort: await preferPort(9191),
+      adminPort: await preferPort(8282),
+    });
+    undo.push(gatehouse.child.stop);
+    const accessLog = join(folder, "access.log");
+    const common = {
+      clusters: { gatehouse: gatehouse.grpcPort, upstream: upstream.port },
+      edit: (bootstrap: Record<string, unknown>) => logToFile(bootstrap, accessLog),
+      cwd: folder,
+    };
+    const plain = await startEnvoy({
+      ...common,
+      bootstrap: join(ROOT, "envoy/ext-authz.yaml"),
+      listeners: { http: await preferPort(10000) },
+      adminPort: await preferPort(9901),
+    });
+    undo.push(plain.stop);
+    const mtls = await startEnvoy({
+      ...common,
+      bootstrap: join(ROOT, "envoy/mtls.yaml"),
+      listeners: { https: await preferPort(10443) },
+    });
+    undo.push(mtls.stop);
+    return { gatehouse, plain, mtls, ca: authority.cert, clients, folder, accessLog, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
