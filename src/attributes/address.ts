@@ -18,14 +18,21 @@ export function parseIp(text: string): Ip | undefined {
 }
 
 /**
- * Reads an address as Envoy reads one that it is told: as `parseIp`, and an IPv6 address may name its zone
- * (`fe80::1%eth0`), which is no part of what policies compare.
+ * Reads an address as Envoy reads one that it is told: as `parseIp`, and an IPv6 address may have a zone, which is no
+ * part of what policies compare: a number, or behind a link-local address the name of an interface.
  */
 export function parseZonedIp(text: string): Ip | undefined {
   const percent = text.indexOf("%");
   if (percent < 0) return parseIp(text);
-  const ip = /^%[0-9A-Za-z._-]+$/.test(text.slice(percent)) ? parseIp(text.slice(0, percent)) : undefined;
-  return ip?.family === 6 ? ip : undefined;
+  const ip = parseIp(text.slice(0, percent));
+  if (ip?.family !== 6) return undefined;
+  const zone = text.slice(percent + 1);
+  return /^[0-9]+$/.test(zone) || (isLinkLocal(ip) && /^[^\s/]+$/.test(zone)) ? ip : undefined;
+}
+
+/** fe80::/10 and ff02::/16 with its flags (RFC 4291 sections 2.5.6 and 2.7). */
+function isLinkLocal({ words: [first = 0] }: Ip): boolean {
+  return (first & 0xffc00000) >>> 0 === 0xfe800000 || (first & 0xff0f0000) >>> 0 === 0xff020000;
 }
 
 function parseV4(text: string): number | undefined {

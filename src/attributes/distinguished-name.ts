@@ -1,34 +1,7 @@
 import { Buffer } from "node:buffer";
+import { attributeNames } from "./attribute-names.js";
 import type { ByteString } from "./attributes.js";
 import { children, type Der, objectIdentifier } from "./der.js";
-
-/** Short names as OpenSSL prints them, by object identifier. */
-const shortNames: ReadonlyMap<string, string> = new Map([
-  ["2.5.4.3", "CN"],
-  ["2.5.4.4", "SN"],
-  ["2.5.4.5", "serialNumber"],
-  ["2.5.4.6", "C"],
-  ["2.5.4.7", "L"],
-  ["2.5.4.8", "ST"],
-  ["2.5.4.9", "street"],
-  ["2.5.4.10", "O"],
-  ["2.5.4.11", "OU"],
-  ["2.5.4.12", "title"],
-  ["2.5.4.13", "description"],
-  ["2.5.4.15", "businessCategory"],
-  ["2.5.4.17", "postalCode"],
-  ["2.5.4.41", "name"],
-  ["2.5.4.42", "GN"],
-  ["2.5.4.43", "initials"],
-  ["2.5.4.44", "generationQualifier"],
-  ["2.5.4.45", "x500UniqueIdentifier"],
-  ["2.5.4.46", "dnQualifier"],
-  ["2.5.4.65", "pseudonym"],
-  ["2.5.4.97", "organizationIdentifier"],
-  ["0.9.2342.19200300.100.1.1", "UID"],
-  ["0.9.2342.19200300.100.1.25", "DC"],
-  ["1.2.840.113549.1.9.1", "emailAddress"],
-]);
 
 const utf8Tag = 0x0c;
 const bmpTag = 0x1e;
@@ -48,7 +21,7 @@ function attribute(pair: Der): string {
   const [type, value] = children(pair);
   if (type === undefined || value === undefined) throw new Error("name attribute is malformed");
   const oid = objectIdentifier(type);
-  const shortName = shortNames.get(oid);
+  const shortName = attributeNames.get(oid);
   const text = characters(value);
   if (shortName === undefined || text === undefined)
     return `${shortName ?? oid}=#${value.raw.toString("hex").toUpperCase()}`;

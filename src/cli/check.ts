@@ -5,11 +5,11 @@ import type { ConfigUpdate } from "../config/index.js";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
-import type { CheckResponse__Output } from "../proto/index.js";
 import { loadParts, type Protos } from "../server/index.js";
 import { explain, type Miss, placeOfDecision } from "./explain.js";
 import { readConfig } from "./load.js";
 import { createJsonReader } from "./proto-json.js";
+import { responseJson } from "./response-json.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
 /** Options of `gatehouse check`. */
@@ -35,8 +35,8 @@ interface Report {
   readonly file: string | null;
   readonly line: number | null;
   readonly nearest_miss: Miss | null;
-  /** The CheckResponse that Envoy would get. */
-  readonly response: CheckResponse__Output;
+  /** The CheckResponse that Envoy would get, in proto3 JSON. */
+  readonly response: unknown;
 }
 
 /** Decides one request by a configuration, without a server. 0 when allowed, 1 when denied or the configuration is invalid. */
@@ -56,7 +56,13 @@ export async function checkOnce(options: CheckOptions, streams: Streams): Promis
   const builder = createBuilder({ providerAsked: () => {} });
   const { upserts } = update;
   const snapshot = await builder.build({ generation: 1, full: true, upserts, removed: [] });
-  const report = await decide({ bytes, protos, snapshot, update, explained: options.explain });
+  const report = await decide({
+    bytes,
+    protos,
+    snapshot,
+    update,
+    explained: options.explain || options.output === "json",
+  });
   await builder.close();
   if (options.output === "json") streams.out(`${JSON.stringify(report, null, 2)}\n`);
   else streams.out(describe(report, options.explain));
@@ -79,9 +85,8 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     encode: check.responseSerialize,
     now: () => 0,
     observe: (decision, attributes) => Object.assign(seen, { decision, attributes }),
-    onError: (error) => {
-      throw error;
-    },
+    // What cannot be read is refused, and the decision says why.
+    onError: () => {},
   });
   const response = check.responseDeserialize(
     Buffer.from(await authorization.check(check.requestDeserialize(bytes), bytes)),
@@ -101,7 +106,7 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     file: place?.file ?? null,
     line: place?.line ?? null,
     nearest_miss: explained && attributes ? explain(decision, attributes, snapshot, update) : null,
-    response,
+    response: responseJson(response),
   };
 }
 

@@ -3,6 +3,7 @@ export type ErrorCode =
   | "bad_address"
   | "bad_flag"
   | "bad_request"
+  | "listen"
   | "tls"
   | "worker"
   | "timeout"

@@ -7,23 +7,24 @@ type Headers = ReadonlyMap<string, readonly ByteString[]>;
 
 /**
  * `envoy.config.route.v3.HeaderMatcher` as Envoy 1.40's RBAC filter applies it: each line of the header is matched by
- * itself, one that matches is enough. `name` is compared in lower case; `host` means `:authority`.
+ * itself, one that matches is enough, and `invertMatch` turns that result round: no line may match. A header that is
+ * not there fails either way, unless it is treated as empty. `name` is compared in lower case; `host` means
+ * `:authority`.
  */
 export function compileHeader(matcher: HeaderMatcher): Predicate<Headers> {
   const lower = matcher.name.toLowerCase();
   const name = lower === "host" ? ":authority" : lower;
   const inverted = matcher.invertMatch === true;
+  const asEmpty = matcher.treatMissingHeaderAsEmpty === true;
   const matches = compileLine(matcher);
   if (matches === undefined) {
     const wanted = (matcher.presentMatch ?? true) !== inverted;
-    return (headers) => headers.has(name) === wanted;
+    return (headers) => (asEmpty || headers.has(name)) === wanted;
   }
-  const whenMissing = matcher.treatMissingHeaderAsEmpty === true && matches("") !== inverted;
+  const whenMissing = asEmpty && matches("") !== inverted;
   return (headers) => {
     const lines = headers.get(name);
-    if (lines === undefined) return whenMissing;
-    for (const line of lines) if (matches(line) !== inverted) return true;
-    return false;
+    return lines === undefined ? whenMissing : lines.some(matches) !== inverted;
   };
 }
 

@@ -1,36 +1,63 @@
 import { RE2JS } from "re2js";
-import { type ByteString, toText } from "../attributes/index.js";
+import { type ByteString, toBytes } from "../attributes/index.js";
 import { any, type Predicate } from "./logic.js";
 
 /**
- * A regular expression in RE2 syntax that must match the whole value, as Envoy's `safe_regex`. Linear in the value.
- * Throws when RE2 would not accept it.
+ * A regular expression in RE2 syntax that must match the whole value, as Envoy 1.40's `safe_regex`. Linear in the
+ * value. Throws when Envoy would not load it.
+ *
+ * Envoy compiles with RE2's Latin-1 encoding: expression and value are bytes, `.` is one byte, and a character beyond
+ * ASCII in the expression is the bytes of its UTF-8 form.
  *
  * Expressions that are only literals, `.*`, `.+`, `(X|)` and `(X)?`, which is what Istio's translation makes, are
  * matched without a regex engine.
  */
 export function compileRegex(regex: string): Predicate<ByteString> {
-  const globs = expandGroups(regex)?.map(parseGlob);
-  if (globs === undefined || globs.includes(undefined)) return compileGeneral(regex);
+  const bytes = toBytes(regex);
+  const globs = expandGroups(bytes)?.map(parseGlob);
+  if (globs === undefined || globs.includes(undefined)) return compileGeneral(bytes);
   const simple = any((globs as Glob[]).map(compileGlob));
   let general: Predicate<ByteString> | undefined;
   return (value) => {
-    if (isPlain(value)) return simple(value);
-    general ??= compileGeneral(regex);
+    // A wildcard is any byte but a line feed.
+    if (!value.includes("\n")) return simple(value);
+    general ??= compileGeneral(bytes);
     return general(value);
   };
 }
 
-function compileGeneral(regex: string): Predicate<ByteString> {
-  const compiled = RE2JS.compile(regex);
-  return (value) => compiled.matches(toText(value));
+function compileGeneral(regex: ByteString): Predicate<ByteString> {
+  const compiled = RE2JS.compile(inLatin1(regex));
+  return (value) => compiled.matches(value);
 }
 
-/** Text in which every character is one that `.` matches. */
-const plain = /^[\x20-\x7e]*$/;
+/** A literal passage, an escape with its argument, the start of a named group, a class name, or one character. */
+const token = /\\Q.*?(?:\\E|$)|\(\?P?<\w+>|\\x\{([0-9A-Fa-f]*)\}|\\([0-7]{1,3})|\\.|\[:\^?\w+:\]|./gs;
 
-function isPlain(value: string): boolean {
-  return plain.test(value);
+/**
+ * What RE2 does otherwise than RE2JS as Envoy uses it: `\C` is a byte like any other, no character is above 0xff, and
+ * groups are not captured, so that a name may stand twice.
+ */
+function inLatin1(regex: ByteString): string {
+  let inClass = false;
+  let classStart = 0;
+  return regex.replace(token, (text: string, hex?: string, octal?: string, at = 0) => {
+    if (beyondLatin1(hex, 16) || beyondLatin1(octal, 8))
+      throw new Error(`invalid escape sequence \`${text}\`, expected a character up to 0xff`);
+    if (inClass) {
+      // The first `]` of a class stands for itself.
+      inClass = text !== "]" || at === classStart;
+      return text;
+    }
+    inClass = text === "[";
+    classStart = regex.charAt(at + 1) === "^" ? at + 2 : at + 1;
+    if (text.startsWith("(?")) return "(?:";
+    return text === "\\C" ? "(?s:.)" : text;
+  });
+}
+
+function beyondLatin1(digits: string | undefined, base: number): boolean {
+  return digits !== undefined && Number.parseInt(digits, base) > 0xff;
 }
 
 /** Literals with wildcards between them: `gaps[i]` is the least length between literal i and i + 1. */
@@ -71,7 +98,7 @@ function parseGlob(regex: string): Glob | undefined {
       literals[literals.length - 1] += next;
       i++;
       if ("*+?{".includes(regex.charAt(i + 1)) && regex.charAt(i + 1) !== "") return undefined;
-    } else if (".^$*+?()[]{}|\\".includes(c) || !isPlain(c) || ("*+?{".includes(next) && next !== "")) {
+    } else if (".^$*+?()[]{}|\\".includes(c) || ("*+?{".includes(next) && next !== "")) {
       return undefined;
     } else {
       literals[literals.length - 1] += c;

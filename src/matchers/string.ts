@@ -4,12 +4,15 @@ import type { StringMatcher } from "./model.js";
 import { compileRegex } from "./regex.js";
 
 /**
- * `envoy.type.matcher.v3.StringMatcher` as a predicate on bytes. `ignoreCase` folds A to Z only and has no effect on
- * a regex, as in Envoy. Throws when a regex is not RE2.
+ * `envoy.type.matcher.v3.StringMatcher` as a predicate on bytes. `ignoreCase` folds A to Z only. Throws for what Envoy
+ * would not load: a regex that is not RE2, or one beside `ignoreCase`.
  */
 export function compileString(matcher: StringMatcher): Predicate<ByteString> {
-  if ("safeRegex" in matcher) return compileRegex(matcher.safeRegex.regex);
   const fold = matcher.ignoreCase === true;
+  if ("safeRegex" in matcher) {
+    if (fold) throw new Error("`ignoreCase` has no effect beside a regex, expected `(?i)` in the regex");
+    return compileRegex(matcher.safeRegex.regex);
+  }
   const read = (text: string): ByteString => (fold ? lowerAscii(toBytes(text)) : toBytes(text));
   const folded = (test: Predicate<ByteString>): Predicate<ByteString> =>
     fold ? (value) => test(lowerAscii(value)) : test;

@@ -48,6 +48,7 @@ export async function servePages(options: PageServerOptions): Promise<PageServer
   });
   server.maxConnections = 256;
   const address = await listen(server, options.address);
+  server.on("error", options.onError);
   return {
     address,
     close: () =>
@@ -77,11 +78,12 @@ function send(request: IncomingMessage, response: ServerResponse, page: PageAnsw
 async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
   if (address.kind === "unix") await removeStaleSocket(address.path);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen(formatAddress(address), error)));
+    const fail = (error: Error): void => reject(cannotListen(formatAddress(address), error));
+    server.once("error", fail);
     server.listen(
       address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port },
       () => {
-        server.removeAllListeners("error");
+        server.off("error", fail);
         resolve();
       },
     );

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { ConfigUpdate } from "../config/index.js";
+import type { ConfigUpdate, Resource } from "../config/index.js";
 import { codes } from "../diagnostics/index.js";
 import { type FromConfigThread, type ToConfigThread, unpack } from "./config-messages.js";
 
@@ -33,7 +33,7 @@ export function startConfigThread(options: ConfigThreadOptions): ConfigThread {
   let restart: NodeJS.Timeout | undefined;
   let queue: Promise<void> = Promise.resolve();
   /** What the listener knows, for the step to what a new thread reads. */
-  const known = new Set<string>();
+  const known = new Map<string, Resource>();
 
   const tell = (update: ConfigUpdate): void => {
     if (closed) return;
@@ -46,12 +46,12 @@ export function startConfigThread(options: ConfigThreadOptions): ConfigThread {
     const worker = spawn(options);
     worker.on("message", (message: FromConfigThread) => {
       queue = queue.then(async () => {
-        const update = await unpack(message, () => nextTurn());
+        const update = await unpack(message, known, () => nextTurn());
         if (!update.ok) return tell(update);
         const removed = isFirst ? missingIn(update, known) : update.removed;
         isFirst = false;
         for (const id of removed) known.delete(id);
-        for (const { id } of update.upserts) known.add(id);
+        for (const resource of update.upserts) known.set(resource.id, resource);
         tell({ ...update, removed });
       });
     });
@@ -93,15 +93,17 @@ function spawn(workerData: ConfigThreadOptions): Worker {
   if (!import.meta.url.endsWith(".ts")) {
     return new Worker(new URL("./config-worker.js", import.meta.url), { workerData });
   }
-  const tsx = createRequire(import.meta.url).resolve("tsx/esm/api").replace(/\.cjs$/, ".mjs");
+  const tsx = createRequire(import.meta.url)
+    .resolve("tsx/esm/api")
+    .replace(/\.cjs$/, ".mjs");
   const [api, entry] = [pathToFileURL(tsx).href, new URL("./config-worker.ts", import.meta.url).href];
   const code = `import("${api}").then(({ register }) => { register(); return import("${entry}"); })`;
   return new Worker(code, { eval: true, workerData });
 }
 
-function missingIn({ upserts }: ConfigUpdate, known: ReadonlySet<string>): readonly string[] {
+function missingIn({ upserts }: ConfigUpdate, known: ReadonlyMap<string, Resource>): readonly string[] {
   const now = new Set(upserts.map(({ id }) => id));
-  return [...known].filter((id) => !now.has(id));
+  return [...known.keys()].filter((id) => !now.has(id));
 }
 
 /** A thread that ended for a reason of its own: nothing changes, and the reason is told. */

@@ -10,8 +10,9 @@ function run(): void {
   const options = workerData as ConfigThreadOptions;
   const source = createDirectorySource(options);
   const catalog = createCatalog({ pause: () => nextTurn() });
+  const sent = new Map<string, string>();
   source.watch(async (files) => {
-    const message = pack(await catalog.update(files));
+    const message = pack(await catalog.update(files), sent);
     parentPort?.postMessage(message, [...message.parts]);
   });
   parentPort?.on("message", (message: ToConfigThread) => {

@@ -4,9 +4,11 @@ import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } fr
 import { createHealth } from "./health.js";
 import { AUTHORIZATION, loadProtos, type Received, tolerant } from "./protos.js";
 
-/** Answers a Check with an encoded CheckResponse. What it throws becomes the transport's own refusal. */
+/** Answers Checks with encoded CheckResponses. What it throws becomes the transport's own refusal. */
 export interface Authorization {
   check(request: CheckRequest__Output, bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** The answer to bytes that are no CheckRequest. */
+  unreadable(): Uint8Array;
 }
 
 /** What the transport knows of the caller: its certificate, if one was asked for and verified. */
@@ -19,7 +21,7 @@ export interface TransportOptions {
   readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
   readonly maxMessageBytes: number;
   readonly reflection: boolean;
-  /** A Check that its handler did not answer: the bytes were no message, or the handler threw. */
+  /** Told when the bytes of a Check were no message, and when the handler threw, which it should not. */
   readonly onError: (where: "decode" | "check", error: unknown) => void;
 }
 
@@ -88,10 +90,19 @@ function checkHandler(
 ): grpc.handleUnaryCall<Received<CheckRequest__Output>, Uint8Array> {
   const { authorization, refusePeer, onError } = options;
   const judgePeer = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
-  const refusal = encodeInternalRefusal();
-  const failed = (where: "decode" | "check", error: unknown): Uint8Array => {
-    onError(where, error);
-    return refusal;
+  const lastNet = encodeLastNet();
+  const failed = (error: unknown): Uint8Array => {
+    onError("check", error);
+    return lastNet;
+  };
+  const answer = ({ message, bytes }: Received<CheckRequest__Output>): Uint8Array | Promise<Uint8Array> => {
+    try {
+      if (message !== undefined) return authorization.check(message, bytes);
+      onError("decode", undefined);
+      return authorization.unreadable();
+    } catch (error) {
+      return failed(error);
+    }
   };
   return (call: CheckCall, callback) => {
     const reason = judgePeer?.(call);
@@ -99,24 +110,14 @@ function checkHandler(
       callback({ code: grpc.status.PERMISSION_DENIED, details: reason });
       return;
     }
-    const { message, bytes } = call.request;
-    if (message === undefined) {
-      callback(null, failed("decode", undefined));
+    const answered = answer(call.request);
+    if (answered instanceof Uint8Array) {
+      callback(null, answered);
       return;
     }
-    let answer: Uint8Array | Promise<Uint8Array>;
-    try {
-      answer = authorization.check(message, bytes);
-    } catch (error) {
-      answer = failed("check", error);
-    }
-    if (answer instanceof Uint8Array) {
-      callback(null, answer);
-      return;
-    }
-    answer.then(
+    answered.then(
       (encoded) => callback(null, encoded),
-      (error: unknown) => callback(null, failed("check", error)),
+      (error: unknown) => callback(null, failed(error)),
     );
   };
 }
@@ -142,13 +143,13 @@ function connectionOf(call: unknown): object | undefined {
 }
 
 /**
- * The last net: what a Check gets when its handler could not answer. A refusal inside an OK call, since Envoy's
- * failure mode may let a gRPC error through.
+ * What a Check gets when nothing else could make an answer. A refusal inside an OK call, since Envoy's failure mode may
+ * let a gRPC error through.
  */
-function encodeInternalRefusal(): Uint8Array {
+function encodeLastNet(): Uint8Array {
   return loadProtos().check.responseSerialize({
     status: { code: grpc.status.INTERNAL },
-    denied_response: { status: { code: 500 }, body: "internal error" },
+    denied_response: { status: { code: 500 } },
   });
 }
 

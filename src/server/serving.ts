@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import grpc from "@grpc/grpc-js";
-import type { Snapshot } from "../engine/index.js";
+import type { Attributes } from "../attributes/index.js";
+import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
 import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
@@ -43,7 +44,10 @@ export function createServing(options: ServingOptions, ports: ServerPorts & { me
             logger.error({ err }, "certificates changed but cannot be used, the old ones stay");
           },
         });
-  const observe = createObserver({ metrics, decisions, logger });
+  const { responseSerialize: encode } = loadProtos().check;
+  const note = createObserver({ metrics, decisions, logger });
+  const observe = (decision: Decision, attributes: Attributes | undefined, durationMs: number): void =>
+    note({ decision, attributes, workload: attributes?.workload, now: now(), durationMs });
   const onError = (where: "decode" | "check", err: unknown): void => {
     metrics.failed(where);
     logger.error({ err, where }, "check could not be answered, refused");
@@ -52,10 +56,9 @@ export function createServing(options: ServingOptions, ports: ServerPorts & { me
     authorization: createAuthorization({
       current: () => current,
       decisionId: randomUUID,
-      encode: loadProtos().check.responseSerialize,
+      encode,
       now: () => performance.now(),
-      observe: (decision, attributes, durationMs) =>
-        observe({ decision, attributes, workload: attributes?.workload, now: now(), durationMs }),
+      observe,
       onError: (error) => onError("check", error),
     }),
     credentials: tls?.credentials ?? grpc.ServerCredentials.createInsecure(),

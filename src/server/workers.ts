@@ -130,7 +130,14 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
     install: (change) =>
       inOrder(async () => {
         const round = admitted();
-        await Promise.all(round.map((member) => build(member, change)));
+        // One that dies meanwhile has not failed: what replaces it builds what is in force then.
+        await Promise.all(
+          round.map((member) =>
+            build(member, change).catch((error: unknown) => {
+              if (members.has(member)) throw error;
+            }),
+          ),
+        );
         for (const { link } of round) link.send({ type: "switch" });
       }),
     listen: (wanted) =>
@@ -165,7 +172,6 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
   };
 }
 
-/** A worker that dies meanwhile has not failed: the one that replaces it will build what is in force then. */
 async function build({ link, next }: Member, change: ConfigChange): Promise<void> {
   const { generation, full, removed, upserts } = change;
   const built = next("built", BUILD_MS, (message) => message.generation === generation);

@@ -133,7 +133,7 @@ describe("a running server", () => {
 
   it("refuses garbage inside an OK call, counts it, and goes on", async () => {
     const server = await start();
-    expect(statusOf(await checkBytes(server.grpcAddress, Buffer.from("garbage!")))).toBe(500);
+    expect(statusOf(await checkBytes(server.grpcAddress, Buffer.from("garbage!")))).toBe(403);
     expect(await ask(server, "/open")).toBe(200);
     expect((await page(server.adminAddress, "/metrics")).text).toContain(
       'gatehouse_internal_errors_total{where="decode"} 1',

@@ -67,7 +67,7 @@ async function serve(
     onFailed: () => failed.resolve(),
   });
   const transport = createTransport({
-    authorization: { check: () => allowed },
+    authorization: { check: () => allowed, unreadable: () => allowed },
     credentials: tls.credentials,
     refusePeer: allow === undefined ? undefined : refuseUnlisted(allow),
     maxMessageBytes: 4_194_304,

@@ -1,4 +1,4 @@
-import { type Ip, parseIp } from "../../attributes/index.js";
+import { type Ip, parseZonedIp } from "../../attributes/index.js";
 import type { XffSettings } from "../../engine/index.js";
 
 /**
@@ -14,5 +14,5 @@ export function remoteIp(
   if (xff === undefined || (settings.useRemoteAddress && settings.numTrustedHops === 0)) return peer;
   const entries = xff.join(",").split(",");
   const entry = entries[entries.length - 1 - settings.numTrustedHops];
-  return entry === undefined ? peer : (parseIp(entry.trim()) ?? peer);
+  return entry === undefined ? peer : (parseZonedIp(entry.trim()) ?? peer);
 }

@@ -10,13 +10,14 @@ import {
   type Snapshot,
 } from "../../engine/index.js";
 import type { CheckRequest__Output, CheckResponse } from "../../proto/index.js";
+import { createResponseEncoder } from "./encode.js";
 import { createRequestReader } from "./request.js";
-import { toCheckResponse } from "./response.js";
 
 /** What the service needs from its surroundings. */
 export interface AuthorizationOptions {
   /** The snapshot in force; undefined while there is no valid configuration. */
   readonly current: () => Snapshot | undefined;
+  /** A fresh id, ASCII. */
   readonly decisionId: () => string;
   /** Encodes a CheckResponse. */
   readonly encode: (response: CheckResponse) => Uint8Array;
@@ -32,16 +33,19 @@ export interface AuthorizationOptions {
 export interface Authorization {
   /** Decides; answers with an encoded CheckResponse. Never throws, never rejects. `bytes` is the request as received. */
   readonly check: (request: CheckRequest__Output, bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Refuses bytes that are no CheckRequest, with a decision record as every answer has. Never throws. */
+  readonly unreadable: () => Uint8Array;
 }
 
 /** Makes the service. Handlers know nothing of the transport. */
 export function createAuthorization(options: AuthorizationOptions): Authorization {
-  const { current, encode, now, observe, onError } = options;
+  const { current, now, observe, onError } = options;
   const read = createRequestReader();
+  const encode = createResponseEncoder(options.encode);
 
   function answer(decision: Decision, attributes: Attributes | undefined, started: number): Uint8Array {
     observe(decision, attributes, now() - started);
-    return encode(toCheckResponse(decision));
+    return encode(decision);
   }
 
   /** Fail closed: what could not be read is refused, what went wrong is an internal error. */
@@ -58,6 +62,10 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
   }
 
   return {
+    unreadable() {
+      const outcome = deny("guard", "bad_request");
+      return answer(refuseError(outcome, current()?.generation ?? 0, options), undefined, now());
+    },
     check(request, bytes) {
       const started = now();
       const snapshot = current();

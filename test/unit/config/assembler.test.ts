@@ -337,8 +337,8 @@ describe("the workload registry", () => {
 
   it("gives the same workload after a step that does not touch it", async () => {
     const { load } = world();
-    const vm = `${entry("vm", "{address: 10.0.0.1}")}\n`;
-    const first = await load(vm);
+    const vm = entry("vm", "{address: 10.0.0.1}");
+    const first = await load(vm, policy("shop", "a", "{}"));
     const second = await load(vm, policy("shop", "a", any));
     expect(second.lookup(at("10.0.0.1", 80))).toBe(first.lookup(at("10.0.0.1", 80)));
   });

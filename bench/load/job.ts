@@ -1,0 +1,36 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** A fixed number of requests, `parallel` of them under way at one time. */
+export type Job = { readonly port: number; readonly count: number; readonly parallel: number } & (
+  | { readonly kind: "grpc" /** Bytes of the CheckRequest in base64. */; readonly payload: string }
+  | { readonly kind: "http" /** The whole request as it goes on the wire. */; readonly head: string }
+);
+
+export interface JobResult {
+  readonly seconds: number;
+}
+
+export interface Generator {
+  /** Rejects when a request is not answered as it must be. */
+  run(job: Job): Promise<JobResult>;
+  stop(): void;
+}
+
+/** Starts the load generator. Its own CPU time counts for nobody. */
+export function startGenerator(): Generator {
+  const child: ChildProcess = fork(fileURLToPath(new URL("generator.ts", import.meta.url)));
+  return {
+    run: (job) =>
+      new Promise((resolve, reject) => {
+        const onExit = (): void => reject(new Error("the load generator ended"));
+        child.once("exit", onExit);
+        child.once("message", (result) => {
+          child.removeListener("exit", onExit);
+          resolve(result as JobResult);
+        });
+        child.send(job);
+      }),
+    stop: () => void child.kill(),
+  };
+}

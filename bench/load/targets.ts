@@ -1,0 +1,67 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Child, startChild } from "../../test/support/child.js";
+import { benchConfig, type PolicyCounts } from "../policies.js";
+
+/** A server under load, a process of its own. */
+export interface Target {
+  readonly pid: number;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const START_MS = 30_000;
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** The echo server; `record`: its answer is as large as Gatehouse's. */
+export async function startEcho(record: boolean): Promise<Target> {
+  const flags = record ? ["--record"] : [];
+  const child = await startChild(process.execPath, ["--import", "tsx", path("echo.ts"), ...flags]);
+  return { ...(await whenListening(child)), stop: async () => void (await child.stop()) };
+}
+
+/** Gatehouse as it is built, with that many policies; `flags` go to `serve`. */
+export async function startBuiltGatehouse(
+  policies: PolicyCounts,
+  flags: readonly string[] = [],
+): Promise<Target> {
+  const folder = await mkdtemp(join(tmpdir(), "gatehouse-bench-"));
+  await writeFile(join(folder, "policies.yaml"), benchConfig(policies).join("---\n"));
+  const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter(Boolean);
+  const child = await startChild(process.execPath, [
+    ...nodeFlags,
+    path("../../dist/cli/main.js"),
+    ...["serve", "--config", folder, "--grpc-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"],
+    ...flags,
+  ]);
+  const stop = async (): Promise<void> => {
+    await child.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await whenListening(child)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function whenListening(child: Child): Promise<{ pid: number; port: number }> {
+  const port = await new Promise<number>((resolve, reject) => {
+    const late = setTimeout(
+      () => reject(new Error(`no server after ${START_MS} ms:\n${child.output()}`)),
+      START_MS,
+    );
+    void child.exited.then(() => reject(new Error(`the server ended:\n${child.output()}`)));
+    child.onLine((line) => {
+      const found = /"grpc":"[^"]*:(\d+)"/.exec(line)?.[1];
+      if (found === undefined) return;
+      clearTimeout(late);
+      resolve(Number(found));
+    });
+  });
+  if (child.pid === undefined) throw new Error("the server has no process id");
+  return { pid: child.pid, port };
+}

@@ -1,0 +1,171 @@
+import { pino } from "pino";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { ConfigChange } from "../../../src/server/configuration.js";
+import type { FromWorker, ToWorker } from "../../../src/server/messages.js";
+import type { WorkerLink } from "../../../src/server/worker-link.js";
+import { startWorkers, type WorkerPool } from "../../../src/server/workers.js";
+
+/** A worker that does what it is told at once, and remembers it. */
+interface FakeWorker extends WorkerLink {
+  readonly received: ToWorker[];
+  /** What it answers to a build: nothing, a reason, or dying. */
+  onBuild: "builds" | "dies" | { readonly fails: string };
+  die(): void;
+}
+
+function fakeWorker(): FakeWorker {
+  const messages: ((message: FromWorker) => void)[] = [];
+  const exits: ((why: { code: number | null; signal: string | null }) => void)[] = [];
+  const say = (message: FromWorker): void => {
+    queueMicrotask(() => {
+      for (const listener of messages) listener(message);
+    });
+  };
+  const worker: FakeWorker = {
+    pid: 1,
+    received: [],
+    onBuild: "builds",
+    send(message) {
+      worker.received.push(message);
+      if (message.type === "build") {
+        if (worker.onBuild === "dies") worker.die();
+        else {
+          const error = worker.onBuild === "builds" ? undefined : worker.onBuild.fails;
+          say({ type: "built", generation: message.generation, error });
+        }
+      }
+      if (message.type === "listen") say({ type: "listening", address: message.address, error: undefined });
+      if (message.type === "collect") say({ type: "collected", id: message.id, metrics: [] });
+      if (message.type === "drain") {
+        say({ type: "drained", finished: true });
+        queueMicrotask(() => worker.die());
+      }
+    },
+    onMessage: (listener) => void messages.push(listener),
+    onExit: (listener) => void exits.push(listener),
+    kill: () => worker.die(),
+    die() {
+      for (const listener of exits.splice(0)) listener({ code: 1, signal: null });
+    },
+  };
+  say({ type: "hello" });
+  return worker;
+}
+
+function change(generation: number, resources = 0): ConfigChange {
+  return { generation, full: false, upserts: new Array(resources).fill({}), removed: [] };
+}
+
+interface Fixture {
+  readonly pool: WorkerPool;
+  readonly workers: FakeWorker[];
+  readonly deaths: () => number;
+  inForce: ConfigChange | undefined;
+}
+
+async function setUp(count = 2): Promise<Fixture> {
+  const workers: FakeWorker[] = [];
+  let deaths = 0;
+  const fixture: { inForce: ConfigChange | undefined } = { inForce: undefined };
+  const pool = await startWorkers({
+    count,
+    serving: { maxMessageBytes: 1, reflection: false, tls: undefined, allowClients: [], decisions: 1 },
+    metrics: {
+      workerDied: () => {
+        deaths += 1;
+      },
+      workersReady: () => {},
+      failed: () => {},
+    },
+    fork: () => {
+      const worker = fakeWorker();
+      workers.push(worker);
+      return worker;
+    },
+    inForce: () => fixture.inForce,
+    onDecisions: () => {},
+    logger: pino({ level: "silent" }),
+    now: () => 0,
+  });
+  return Object.assign(fixture, { pool, workers, deaths: () => deaths });
+}
+
+const typesOf = (worker: FakeWorker | undefined): string[] => worker?.received.map(({ type }) => type) ?? [];
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("the worker pool", () => {
+  it("lets all build before it lets any switch", async () => {
+    const { pool, workers } = await setUp();
+    await pool.install(change(1));
+    for (const worker of workers) expect(typesOf(worker)).toEqual(["init", "serving", "build", "switch"]);
+  });
+
+  it("sends resources in parts", async () => {
+    const { pool, workers } = await setUp(1);
+    await pool.install(change(1, 250));
+    const sizes = workers[0]?.received.flatMap((message) =>
+      message.type === "upserts" ? [message.resources.length] : [],
+    );
+    expect(sizes).toEqual([100, 100, 50]);
+  });
+
+  it("lets none switch when one cannot build", async () => {
+    const { pool, workers } = await setUp();
+    (workers[1] as FakeWorker).onBuild = { fails: "no memory" };
+    await expect(pool.install(change(1))).rejects.toThrow("a worker could not build: no memory");
+    for (const worker of workers) expect(typesOf(worker)).not.toContain("switch");
+  });
+
+  it("goes on without a worker that dies in the middle", async () => {
+    const { pool, workers } = await setUp();
+    (workers[1] as FakeWorker).onBuild = "dies";
+    await pool.install(change(1));
+    expect(typesOf(workers[0])).toContain("switch");
+    expect(pool.readyCount()).toBe(1);
+  });
+
+  it("gives a new worker the configuration in force and the port before it takes part", async () => {
+    const fixture = await setUp(1);
+    const { pool, workers } = fixture;
+    await pool.listen({ kind: "tcp", host: "127.0.0.1", port: 7 });
+    fixture.inForce = change(5, 1);
+    workers[0]?.die();
+    expect(pool.readyCount()).toBe(0);
+    await vi.waitFor(() => expect(pool.readyCount()).toBe(1));
+    expect(typesOf(workers[1])).toEqual(["init", "upserts", "build", "switch", "listen", "serving"]);
+    expect(fixture.deaths()).toBe(1);
+  });
+
+  it("replaces workers that die young more and more slowly", async () => {
+    const { workers } = await setUp(1);
+    const lived: number[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const died = performance.now();
+      workers.at(-1)?.die();
+      await vi.waitFor(() => expect(workers).toHaveLength(i + 2), { timeout: 3000, interval: 5 });
+      lived.push(performance.now() - died);
+    }
+    expect(lived[0]).toBeGreaterThanOrEqual(190);
+    expect(lived[1]).toBeGreaterThanOrEqual(390);
+    expect(lived[2]).toBeGreaterThanOrEqual(790);
+  });
+
+  it("drains all and starts no other", async () => {
+    const { pool, workers, deaths } = await setUp();
+    expect(await pool.drain(100)).toBe(true);
+    expect(workers).toHaveLength(2);
+    expect(deaths()).toBe(0);
+  });
+
+  it("does not wait for a worker that gives no metrics", async () => {
+    vi.useFakeTimers();
+    const { pool, workers } = await setUp();
+    (workers[0] as FakeWorker).send = () => {};
+    const collected = pool.collect();
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(await collected).toEqual([[]]);
+  });
+});
