@@ -1,5 +1,5 @@
 /**
- * `npm run build && npm run bench:load [-- --write] [--rounds N] [--count N] [--only direct|envoy]`: CPU time a Check and
+ * `npm run bench:load [-- --write] [--rounds N] [--count N] [--only direct|envoy]`: CPU time a Check and
  * requests a second, side by side in one run. Numbers of one run compare, those of two runs do not.
  */
 import { parseArgs } from "node:util";
@@ -16,6 +16,9 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
+const method =
+  "CPU time is utime + stime of the server's processes over a fixed number of requests, 32 under way at one time; the lines" +
+  " take turns, round by round. Each number is the median of the rounds, each ratio the median of the rounds' ratios.";
 const effort = { rounds: Number(values.rounds), count: Number(values.count) };
 const generator = startGenerator();
 try {
