@@ -1,6 +1,9 @@
 import { stringify } from "yaml";
 
-/** How many policies there are, and how many of them apply to the workload that the benchmark's requests go to. */
+/**
+ * How many policies there are, and how many of them apply to the workload that the benchmark's requests go
+ * to.
+ */
 export interface PolicyCounts {
   readonly applicable: number;
   readonly loaded: number;
@@ -14,9 +17,9 @@ export const benchWorkload = {
 } as const;
 
 /**
- * A config of one Mesh and AuthorizationPolicies as teams write them. Of the applicable ones only the last in Envoy's
- * order (that of rule ids) matches the benchmark's request, so all others are tried and fail: a third each on the
- * path, on the client, and on a header. Every fifth is a DENY.
+ * A config of one Mesh and AuthorizationPolicies as teams write them. Of the applicable ones only the last in
+ * Envoy's order (that of rule ids) matches the benchmark's request, so all others are tried and fail: a third
+ * each on the path, on the client, and on a header. Every fifth is a DENY.
  */
 export function benchConfig({ applicable, loaded }: PolicyCounts): string[] {
   const mesh = { apiVersion: "gatehouse.dev/v1alpha1", kind: "Mesh", metadata: { name: "mesh" }, spec: {} };

@@ -1,19 +1,25 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-
-/** CPU time that a process and its living descendants have used (utime + stime), in microseconds, by process id. Linux only. */
+/**
+ * CPU time that a process and its living descendants have used, in microseconds, by process id. Linux only.
+ * It is utime + stime, read from `schedstat`, since `stat` counts in steps of 10 ms.
+ */
 export function cpuMicros(pid: number): Map<number, number> {
-  const used = new Map<number, number>();
-  for (const id of family(pid)) {
-    // Fields are counted behind the name, which may contain anything.
-    const fields = readFileSync(`/proc/${id}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    used.set(id, ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1e6);
+  return new Map(family(pid).map((id) => [id, ownMicros(id)]));
+}
+
+function ownMicros(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return tasks.reduce((sum, task) => sum + taskNanos(`/proc/${pid}/task/${task}/schedstat`), 0) / 1000;
+}
+
+/** The first field is the time on a CPU; a thread may end while it is read. */
+function taskNanos(file: string): number {
+  try {
+    return Number(readFileSync(file, "utf8").split(" ")[0]);
+  } catch {
+    return 0;
   }
-  return used;
 }
 
 function family(pid: number): number[] {

@@ -1,6 +1,7 @@
 /**
- * The least that a Check can cost on this gRPC library: decodes the same CheckRequest and encodes a fixed allowed
- * CheckResponse, with the same types. `--record`: that response carries a decision record as Gatehouse's does.
+ * The least that a Check can cost on this gRPC library: decodes the same CheckRequest and encodes a fixed
+ * allowed CheckResponse, with the same types. `--record`: that response carries a decision record as
+ * Gatehouse's does.
  */
 import grpc from "@grpc/grpc-js";
 import type { CheckResponse } from "../../src/proto/index.js";

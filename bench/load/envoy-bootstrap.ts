@@ -6,8 +6,9 @@ import { benchWorkload, type PolicyCounts } from "../policies.js";
 const httpFilter = "type.googleapis.com/envoy.extensions.filters.http";
 
 /**
- * One Envoy with a listener for each way to decide: `alone`, `native` (Envoy's own RBAC filter by our translation of the
- * policies) and one for each cluster. Each answers 200 itself, so that no upstream is measured.
+ * One Envoy with a listener for each way to decide: `alone`, `native` (Envoy's own RBAC filter by our
+ * translation of the policies) and one for each cluster. Each answers 200 itself, so that no upstream is
+ * measured.
  */
 export async function benchBootstrap(
   policies: PolicyCounts,

@@ -1,4 +1,7 @@
-/** A load generator in a process of its own: takes jobs over IPC, one after the other, and answers each with its time. */
+/**
+ * A load generator in a process of its own: takes jobs over IPC, one after the other, and answers each with
+ * its time.
+ */
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import type { Job, JobResult } from "./job.js";
@@ -11,7 +14,9 @@ async function run(job: Job): Promise<JobResult> {
   return { seconds: (performance.now() - started) / 1000 };
 }
 
-/** Calls Check over one HTTP/2 connection, the same bytes each time, and holds every answer against the first. */
+/**
+ * Calls Check over one HTTP/2 connection, the same bytes each time, and holds every answer against the first.
+ */
 async function grpcCalls({ port, count, parallel, payload }: Extract<Job, { kind: "grpc" }>): Promise<void> {
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   const message = Buffer.from(payload, "base64");

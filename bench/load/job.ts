@@ -7,10 +7,12 @@ export type Job = { readonly port: number; readonly count: number; readonly para
   | { readonly kind: "http" /** The whole request as it goes on the wire. */; readonly head: string }
 );
 
+/** What came of one run of requests. */
 export interface JobResult {
   readonly seconds: number;
 }
 
+/** A process that sends requests as it is told. */
 export interface Generator {
   /** Rejects when a request is not answered as it must be. */
   run(job: Job): Promise<JobResult>;

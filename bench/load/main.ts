@@ -11,8 +11,8 @@ import { describeThroughEnvoy, measureThroughEnvoy } from "./through-envoy.js";
 const { values } = parseArgs({
   options: {
     write: { type: "boolean", default: false },
-    rounds: { type: "string", default: "7" },
-    count: { type: "string", default: "10000" },
+    rounds: { type: "string", default: "80" },
+    count: { type: "string", default: "500" },
     only: { type: "string" },
   },
 });
@@ -31,7 +31,7 @@ try {
         "load-direct",
         "Load: Gatehouse beside an echo server",
         { ...effort, lines: results },
-        text,
+        `${method}\n\n${text}`,
       );
     }
   }
@@ -44,7 +44,7 @@ try {
         "load-envoy",
         "Load: through one Envoy with one thread",
         { ...effort, lines: results },
-        text,
+        `${method}\n\n${text}`,
       );
     }
   }

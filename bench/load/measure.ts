@@ -2,7 +2,10 @@ import { median } from "../results.js";
 import { cpuMicros } from "./cpu.js";
 import type { Generator, Job } from "./job.js";
 
-/** One line of the table: a job, and the processes whose CPU time it is measured by, each with its descendants. */
+/**
+ * One line of the table: a job, and the processes whose CPU time it is measured by, each with its
+ * descendants.
+ */
 export interface Line {
   readonly name: string;
   readonly job: Job;
@@ -15,19 +18,24 @@ export interface Measured {
   /** CPU microseconds a request, by the names in `pids`. */
   readonly cpuMicros: Readonly<Record<string, number>>;
   readonly requestsPerSecond: number;
-  /** Of each process and descendant, by its place among them: its part of the CPU time of the last round. */
+  /** Of each process and descendant, by its place among them: its part of the CPU time. */
   readonly shares: Readonly<Record<string, readonly number[]>>;
   /** CPU microseconds a request in each round, of all processes together. */
   readonly rounds: readonly number[];
 }
 
-/** Runs the lines one after the other, round by round, so that what disturbs the machine disturbs all alike. */
+/** Requests before the first round: as many as it takes until everything is compiled. */
+const WARM_UP = 10_000;
+
+/**
+ * Runs the lines one after the other, round by round, so that what disturbs the machine disturbs all alike.
+ */
 export async function measure(
   generator: Generator,
   lines: readonly Line[],
   rounds: number,
 ): Promise<Measured[]> {
-  for (const { job } of lines) await generator.run({ ...job, count: Math.min(job.count, 5_000) });
+  for (const { job } of lines) await generator.run({ ...job, count: WARM_UP });
   const samples = lines.map(() => [] as Sample[]);
   for (let round = 0; round < rounds; round++) {
     for (const [index, line] of lines.entries()) samples[index]?.push(await sample(generator, line));
@@ -55,18 +63,22 @@ async function sample(generator: Generator, { job, pids }: Line): Promise<Sample
 }
 
 function summarise({ name, pids }: Line, samples: readonly Sample[]): Measured {
-  const sum = (values: readonly number[] = []): number => values.reduce((total, value) => total + value, 0);
   const names = Object.keys(pids);
   return {
     name,
     requestsPerSecond: median(samples.map((one) => one.requestsPerSecond)),
     cpuMicros: Object.fromEntries(names.map((key) => [key, median(samples.map(({ cpu }) => sum(cpu[key])))])),
-    shares: Object.fromEntries(
-      names.map((key) => {
-        const last = samples.at(-1)?.cpu[key] ?? [];
-        return [key, last.map((micros) => micros / sum(last))];
-      }),
-    ),
+    shares: Object.fromEntries(names.map((key) => [key, shares(samples.map(({ cpu }) => cpu[key] ?? []))])),
     rounds: samples.map(({ cpu }) => sum(names.map((key) => sum(cpu[key])))),
   };
+}
+
+/** What part of the CPU time of all rounds each process took. */
+function shares(rounds: readonly (readonly number[])[]): number[] {
+  const all = sum(rounds.map(sum));
+  return (rounds[0] ?? []).map((_, index) => sum(rounds.map((round) => round[index] ?? 0)) / all);
+}
+
+function sum(values: readonly number[] = []): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -6,6 +6,7 @@ export interface Stage {
   readonly run: () => unknown;
 }
 
+/** What one stage costs. */
 export interface StageResult {
   readonly name: string;
   /** Microseconds for one run. */
@@ -20,7 +21,9 @@ const BATCH = 100;
 /** What a run gave last; kept so that no run can be optimised away. */
 export let sink: unknown;
 
-/** Measures the stages, several times each in turn, and gives each its best median: what disturbs only adds. */
+/**
+ * Measures the stages, several times each in turn, and gives each its best median: what disturbs only adds.
+ */
 export async function measureStages(stages: readonly Stage[], rounds = 3): Promise<StageResult[]> {
   const results = new Map<string, StageResult>();
   for (let round = 0; round < rounds; round++) {

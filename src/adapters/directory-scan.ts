@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
-import { type Code, codes, type Diagnostic } from "../diagnostics/index.js";
+import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
 
 /** A file that belongs to the configuration. */
 export interface Found {
@@ -49,20 +49,17 @@ export function scanPath(root: string): Scan {
     else {
       walk.directories.add(dirname(root));
       if (stats.isFile() && extensions.test(root)) addFile(root, walk);
-      else walk.diagnostics.push(problem(codes.sourceUnreadable, root, `${what} is none`));
+      else walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, root, `${what} is none`));
     }
   } catch (error) {
-    walk.diagnostics.push(problem(codes.sourceUnreadable, root, `${what} cannot be read (${codeOf(error)})`));
+    walk.diagnostics.push(
+      fileDiagnostic(codes.sourceUnreadable, root, `${what} cannot be read (${codeOf(error)})`),
+    );
   }
   return { root, files: walk.files, directories: [...walk.directories], diagnostics: walk.diagnostics };
 }
 
 const what = "configuration path, expected a folder or a file that ends in .yaml, .yml or .json,";
-
-/** Says something about a file as a whole. */
-export function problem({ code, severity }: Code, file: string, message: string): Diagnostic {
-  return { code, severity, message, file, line: 1, column: 1 };
-}
 
 /** `ENOENT` and its like. */
 export function codeOf(error: unknown): string {
@@ -78,7 +75,7 @@ function walkDirectory(path: string, real: string, walk: Walk): void {
     entries = readdirSync(path, { withFileTypes: true });
   } catch (error) {
     const message = `folder cannot be read (${codeOf(error)})`;
-    walk.diagnostics.push(problem(codes.sourceUnreadable, path, message));
+    walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, path, message));
     return;
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -95,7 +92,7 @@ function followLink(path: string, walk: Walk): void {
   const real = realOf(path);
   if (real === undefined) {
     if (!extensions.test(path)) return;
-    walk.diagnostics.push(problem(codes.sourceUnreadable, path, "symbolic link leads nowhere"));
+    walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, path, "symbolic link leads nowhere"));
     return;
   }
   let isDirectory: boolean;
@@ -110,7 +107,7 @@ function followLink(path: string, walk: Walk): void {
     !real.startsWith(walk.realRoot.endsWith(sep) ? walk.realRoot : walk.realRoot + sep)
   ) {
     const message = "symbolic link leads out of the configuration path, expected a file below it";
-    walk.diagnostics.push(problem(codes.sourceOutside, path, message));
+    walk.diagnostics.push(fileDiagnostic(codes.sourceOutside, path, message));
     return;
   }
   if (isDirectory) {
@@ -128,7 +125,7 @@ function addFile(path: string, walk: Walk): void {
     walk.files.push({ path, signature, changedMs: Math.max(mtimeMs, ctimeMs) });
   } catch (error) {
     const message = `file cannot be read (${codeOf(error)})`;
-    walk.diagnostics.push(problem(codes.sourceUnreadable, path, message));
+    walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, path, message));
   }
 }
 

@@ -1,7 +1,7 @@
 import { type FSWatcher, readFileSync, watch } from "node:fs";
 import type { ConfigFiles, SourceFile } from "../config/index.js";
-import { codes, type Diagnostic } from "../diagnostics/index.js";
-import { codeOf, type Found, problem, scanPath } from "./directory-scan.js";
+import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
+import { codeOf, type Found, scanPath } from "./directory-scan.js";
 
 /** Files and folders as a source of configuration. */
 export interface DirectorySource {
@@ -24,7 +24,10 @@ interface DirectorySourceOptions {
 const SETTLE_MS = 50;
 /** A burst is waited for at most so long. */
 const LONGEST_BURST_MS = 250;
-/** Watching can miss changes (network file systems, inotify's limits), so everything is also looked at this often. */
+/**
+ * Watching can miss changes (network file systems, inotify's limits), so everything is also looked at this
+ * often.
+ */
 const POLL_MS = 1000;
 /** Looking may take at most this part of the time. */
 const POLL_SHARE = 1 / 20;
@@ -49,8 +52,8 @@ interface Reading {
 }
 
 /**
- * Reads YAML and JSON files of the paths given, folders with all below them. File system calls are synchronous, since
- * they are ten times cheaper so: run it in a thread of its own, not in one that serves.
+ * Reads YAML and JSON files of the paths given, folders with all below them. File system calls are
+ * synchronous, since they are ten times cheaper so: run it in a thread of its own, not in one that serves.
  */
 export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOptions): DirectorySource {
   let known: ReadonlyMap<string, Known> = new Map();
@@ -178,7 +181,7 @@ function readFile({ path, signature, changedMs }: Found, old: Known | undefined)
     const bytes = readFileSync(path);
     if (bytes.length > MAX_FILE_BYTES) {
       const message = `file has ${bytes.length} bytes, expected at most ${MAX_FILE_BYTES}`;
-      return { ...seen, text: undefined, problem: problem(codes.fileTooLarge, path, message) };
+      return { ...seen, text: undefined, problem: fileDiagnostic(codes.fileTooLarge, path, message) };
     }
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     // The same string object tells everyone behind that nothing changed.
@@ -187,7 +190,7 @@ function readFile({ path, signature, changedMs }: Found, old: Known | undefined)
     const notText = error instanceof TypeError;
     const code = notText ? codes.yamlSyntax : codes.sourceUnreadable;
     const message = notText ? "file is not UTF-8 text" : `file cannot be read (${codeOf(error)})`;
-    return { ...seen, text: undefined, problem: problem(code, path, message) };
+    return { ...seen, text: undefined, problem: fileDiagnostic(code, path, message) };
   }
 }
 

@@ -1,11 +1,11 @@
 import { toBytes } from "../attributes/index.js";
-import type { AppendAction, Edits, HeaderEdit, Verdict } from "../engine/index.js";
+import { type AppendAction, type Edits, type HeaderEdit, noEdits, type Verdict } from "../engine/index.js";
+import { fromStruct } from "../envoy/index.js";
 import type {
   CheckResponse__Output,
   HeaderValueOption__Output,
   OkHttpResponse__Output,
   Struct__Output,
-  Value__Output,
 } from "../proto/index.js";
 import {
   allowed,
@@ -28,9 +28,9 @@ const actions: readonly AppendAction[] = [
 ];
 
 /**
- * Reads a provider's CheckResponse as Envoy 1.40 does (measured). The status alone decides: 0, also an absent one,
- * allows whatever `denied_response` or `error_response` stand beside it; any other with `error_response` is a
- * failure; any other refuses. `ok_response.dynamic_metadata` wins over `dynamic_metadata`.
+ * Reads a provider's CheckResponse as Envoy 1.40 does (measured). The status alone decides: 0, also an absent
+ * one, allows whatever `denied_response` or `error_response` stand beside it; any other with `error_response`
+ * is a failure; any other refuses. `ok_response.dynamic_metadata` wins over `dynamic_metadata`.
  */
 export function readCheckResponse(response: CheckResponse__Output, options: ProviderBase): Verdict {
   const code = response.status?.code ?? 0;
@@ -40,7 +40,7 @@ export function readCheckResponse(response: CheckResponse__Output, options: Prov
     return edits === undefined ? badEdit() : allowed({ edits, metadata });
   }
   const answer = response.error_response ?? response.denied_response ?? {};
-  const edits: Edits = { ...noChange, responseHeaders: refusalHeaders((answer.headers ?? []).map(readLine)) };
+  const edits: Edits = { ...noEdits, responseHeaders: refusalHeaders((answer.headers ?? []).map(readLine)) };
   const body = answer.body ?? "";
   if (response.error_response !== undefined) {
     const httpStatus = refusalStatus(answer.status?.code ?? options.statusOnError);
@@ -48,14 +48,6 @@ export function readCheckResponse(response: CheckResponse__Output, options: Prov
   }
   return refused({ code, httpStatus: refusalStatus(answer.status?.code ?? 403), body, edits, metadata });
 }
-
-const noChange = {
-  requestHeaders: [],
-  requestHeadersToRemove: [],
-  responseHeaders: [],
-  queryParametersToSet: [],
-  queryParametersToRemove: [],
-};
 
 /** Undefined when a header could not stand in a message or asks for an action that there is not. */
 function readEdits(ok: OkHttpResponse__Output): Edits | undefined {
@@ -85,9 +77,10 @@ function readEdits(ok: OkHttpResponse__Output): Edits | undefined {
 }
 
 /**
- * Of a request header: without `append` and `append_action` it is set, so that no value of the client's stays before
- * it (Envoy 1.40, and the promise of `OkHttpResponse.headers`). Envoy 1.40 sets for every `append_action` alike; we do
- * what the action says, as later ones do, but for 0, which cannot be told from an absent one.
+ * Of a request header: without `append` and `append_action` it is set, so that no value of the client's stays
+ * before it (Envoy 1.40, and the promise of `OkHttpResponse.headers`). Envoy 1.40 sets for every
+ * `append_action` alike; we do what the action says, as later ones do, but for 0, which cannot be told from
+ * an absent one.
  */
 function requestAction(option: HeaderValueOption__Output): AppendAction | undefined {
   return deprecatedAction(option) ?? actions[option.append_action || 2];
@@ -114,30 +107,6 @@ function readLine(option: HeaderValueOption__Output): readonly [name: string, va
 }
 
 function readMetadata(struct: Struct__Output | undefined): Record<string, unknown> | undefined {
-  const metadata = struct === undefined ? {} : readStruct(struct);
+  const metadata = struct === undefined ? {} : fromStruct(struct);
   return Object.keys(metadata).length === 0 ? undefined : metadata;
-}
-
-/** `fromEntries` defines own properties, so `__proto__` is a key as any other. */
-function readStruct(struct: Struct__Output): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(struct.fields ?? {}).map(([key, value]) => [key, readValue(value)]),
-  );
-}
-
-function readValue(value: Value__Output): unknown {
-  switch (value.kind) {
-    case "stringValue":
-      return value.stringValue ?? "";
-    case "numberValue":
-      return value.numberValue ?? 0;
-    case "boolValue":
-      return value.boolValue ?? false;
-    case "structValue":
-      return readStruct(value.structValue ?? {});
-    case "listValue":
-      return (value.listValue?.values ?? []).map(readValue);
-    default:
-      return null;
-  }
 }

@@ -1,14 +1,14 @@
 import { isIP } from "node:net";
 import { type ChannelOptions, Client, type ClientUnaryCall, credentials, Metadata } from "@grpc/grpc-js";
-import type { ProviderRequest, Verdict } from "../engine/index.js";
+import { grpcCode, type ProviderRequest, type Verdict } from "../engine/index.js";
 import type { CheckResponse__Output } from "../proto/index.js";
 import { readCheckResponse } from "./ext-authz-grpc-response.js";
 import type { Egress } from "./http-egress.js";
-import { code, defaultTimeoutMs, failed, type OpenProvider, type ProviderBase } from "./providers-verdict.js";
+import { defaultTimeoutMs, failed, type OpenProvider, type ProviderBase } from "./providers-verdict.js";
 
 /**
- * Istio's `envoyExtAuthzGrpc`. There are no settings for the body: the question goes on byte by byte, with the body
- * that our own ext_authz filter was told to send (`with_request_body` of the listener).
+ * Istio's `envoyExtAuthzGrpc`. There are no settings for the body: the question goes on byte by byte, with
+ * the body that our own ext_authz filter was told to send (`with_request_body` of the listener).
  */
 export interface GrpcProviderOptions extends ProviderBase {
   readonly protocol: "grpc";
@@ -26,7 +26,10 @@ const checkPath = "/envoy.service.auth.v3.Authorization/Check";
 const maxAnswerBytes = 4 * 1024 * 1024;
 const maxTimeoutMs = 2_147_483_647;
 
-/** Connects with the first question and stays connected; a lost connection is tried again at least once a second. */
+/**
+ * Connects with the first question and stays connected; a lost connection is tried again at least once a
+ * second.
+ */
 export function createGrpcProvider(options: GrpcProviderOptions, wiring: GrpcProviderWiring): OpenProvider {
   const { host, port } = options;
   const client = new Client(target(host, port), credentials.createInsecure(), channelOptions(host));
@@ -36,7 +39,7 @@ export function createGrpcProvider(options: GrpcProviderOptions, wiring: GrpcPro
   let closed = false;
 
   const ask = ({ original }: ProviderRequest): Promise<Verdict> => {
-    if (closed || !reachable) return Promise.resolve(failed(options, code.unavailable));
+    if (closed || !reachable) return Promise.resolve(failed(options, grpcCode.unavailable));
     let call: ClientUnaryCall | undefined;
     const verdict = new Promise<Verdict>((resolve) => {
       call = client.makeUnaryRequest(
@@ -48,7 +51,7 @@ export function createGrpcProvider(options: GrpcProviderOptions, wiring: GrpcPro
         { deadline: Date.now() + timeoutMs },
         (error, response) => resolve(conclude(options, error?.code, response)),
       );
-    }).catch(() => failed(options, code.internal));
+    }).catch(() => failed(options, grpcCode.internal));
     if (call === undefined) return verdict;
     const started = call;
     underWay.set(started, verdict);
@@ -74,11 +77,11 @@ function conclude(
   error: number | undefined,
   response: CheckResponse__Output | undefined,
 ): Verdict {
-  if (error !== undefined || response === undefined) return failed(options, error ?? code.internal);
+  if (error !== undefined || response === undefined) return failed(options, error ?? grpcCode.internal);
   try {
     return readCheckResponse(response, options);
   } catch {
-    return failed(options, code.internal);
+    return failed(options, grpcCode.internal);
   }
 }
 

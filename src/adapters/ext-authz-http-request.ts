@@ -1,10 +1,12 @@
-import type { HttpRequest } from "../attributes/index.js";
-import { compileHeaderPatterns, isHopByHop } from "./providers-headers.js";
+import { type HttpRequest, isHopByHop } from "../attributes/index.js";
+import { compileHeaderPatterns } from "./header-patterns.js";
 
 /** Istio's `includeRequestBodyInCheck`; `packAsBytes` means nothing over HTTP. */
 export interface IncludeBody {
   readonly maxRequestBytes: number;
-  /** Whether a longer body is sent up to that length, with `x-envoy-auth-partial-body: true`; else it is 413. */
+  /**
+   * Whether a longer body is sent up to that length, with `x-envoy-auth-partial-body: true`; else it is 413.
+   */
   readonly allowPartialMessage: boolean;
 }
 
@@ -12,16 +14,18 @@ export interface IncludeBody {
 export interface QuestionHeaders {
   /** `includeRequestHeadersInCheck`: `name`, `prefix*` or `*suffix`, any case. */
   readonly includeRequestHeaders: readonly string[];
-  /** `includeAdditionalHeadersInCheck`: stand in place of the client's. Texts, without Envoy's `%…%` formats. */
+  /**
+   * `includeAdditionalHeadersInCheck`: stand in place of the client's. Texts, without Envoy's `%…%` formats.
+   */
   readonly additionalHeaders: readonly (readonly [name: string, value: string])[];
 }
 
 const partialBody = "x-envoy-auth-partial-body";
 
 /**
- * Chooses the question's headers as Envoy does: the client's `:authority` as Host, `authorization`, and what the
- * patterns name; several lines become one, joined by commas. Never shown: pseudo-headers, what belongs to the
- * connection, and `accept-encoding`, so that a body of a refusal is text.
+ * Chooses the question's headers as Envoy does: the client's `:authority` as Host, `authorization`, and what
+ * the patterns name; several lines become one, joined by commas. Never shown: pseudo-headers, what belongs to
+ * the connection, and `accept-encoding`, so that a body of a refusal is text.
  */
 export function compileQuestionHeaders(
   options: QuestionHeaders,
@@ -42,7 +46,9 @@ export function compileQuestionHeaders(
 
 const withheld: ReadonlySet<string> = new Set(["host", "expect", "accept-encoding", partialBody]);
 
-/** The body to send, with whether it is only its beginning; undefined when it is too long to be judged (413). */
+/**
+ * The body to send, with whether it is only its beginning; undefined when it is too long to be judged (413).
+ */
 export function chooseBody(
   request: HttpRequest,
   include: IncludeBody | undefined,

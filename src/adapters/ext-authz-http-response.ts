@@ -1,10 +1,10 @@
-import { type HeaderEdit, noEdits, type Verdict } from "../engine/index.js";
+import { isHopByHop } from "../attributes/index.js";
+import { grpcCode, type HeaderEdit, noEdits, type Verdict } from "../engine/index.js";
+import { compileHeaderPatterns } from "./header-patterns.js";
 import type { HttpAnswer } from "./http.js";
-import { compileHeaderPatterns, isHopByHop } from "./providers-headers.js";
 import {
   allowed,
   badEdit,
-  code,
   failed,
   isHeader,
   type ProviderBase,
@@ -27,8 +27,9 @@ export interface AnswerHeaders {
 const removeHeader = "x-envoy-auth-headers-to-remove";
 
 /**
- * Reads an answer as Envoy 1.40 does (measured): 200 allows, 5xx is a failure, any other status (204 and redirects
- * too) refuses with the answer's status and body. `x-envoy-auth-headers-to-remove` of a 200 lists request headers.
+ * Reads an answer as Envoy 1.40 does (measured): 200 allows, 5xx is a failure, any other status (204 and
+ * redirects too) refuses with the answer's status and body. `x-envoy-auth-headers-to-remove` of a 200 lists
+ * request headers.
  */
 export function compileAnswer(options: ProviderBase & AnswerHeaders): (answer: HttpAnswer) => Verdict {
   const upstream = compileHeaderPatterns(options.headersToUpstreamOnAllow);
@@ -39,7 +40,7 @@ export function compileAnswer(options: ProviderBase & AnswerHeaders): (answer: H
       : compileHeaderPatterns([...options.headersToDownstreamOnDeny, "www-authenticate", "location"]);
 
   return (answer) => {
-    if (answer.status >= 500) return failed(options, code.unavailable);
+    if (answer.status >= 500) return failed(options, grpcCode.unavailable);
     const lines = answer.headers.filter(([name]) => !isHopByHop(name) && name !== removeHeader);
     if (answer.status !== 200)
       return refuse(
@@ -74,7 +75,7 @@ function refuse(answer: HttpAnswer, lines: readonly (readonly [string, string])[
   const told = body === undefined ? lines.filter(([name]) => !name.startsWith("content-")) : lines;
   return refused({
     httpStatus: refusalStatus(answer.status),
-    code: answer.status === 401 ? code.unauthenticated : code.permissionDenied,
+    code: answer.status === 401 ? grpcCode.unauthenticated : grpcCode.permissionDenied,
     body: body ?? "",
     edits: { ...noEdits, responseHeaders: refusalHeaders(told) },
   });

@@ -1,5 +1,5 @@
 import { GatehouseError } from "../diagnostics/index.js";
-import type { ProviderRequest, Verdict } from "../engine/index.js";
+import { grpcCode, type ProviderRequest, type Verdict } from "../engine/index.js";
 import {
   chooseBody,
   compileQuestionHeaders,
@@ -10,7 +10,6 @@ import {
 import { type AnswerHeaders, compileAnswer } from "./ext-authz-http-response.js";
 import type { HttpClient } from "./http.js";
 import {
-  code,
   defaultTimeoutMs,
   failed,
   type OpenProvider,
@@ -30,7 +29,9 @@ export interface HttpProviderOptions extends ProviderBase, QuestionHeaders, Answ
 
 const maxAnswerBytes = 1024 * 1024;
 
-/** Asks with the request's own method and path. TCP cannot be asked about: that is a failure like any other. */
+/**
+ * Asks with the request's own method and path. TCP cannot be asked about: that is a failure like any other.
+ */
 export function createHttpProvider(options: HttpProviderOptions, client: HttpClient): OpenProvider {
   const origin = { scheme: "http", host: options.host, port: options.port } as const;
   const timeoutMs = options.timeoutMs || defaultTimeoutMs;
@@ -40,7 +41,7 @@ export function createHttpProvider(options: HttpProviderOptions, client: HttpCli
   const ask = async ({ attributes }: ProviderRequest): Promise<Verdict> => {
     try {
       const { request } = attributes;
-      if (request === undefined) return failed(options, code.unavailable);
+      if (request === undefined) return failed(options, grpcCode.unavailable);
       if (request.path === "") return unsendable(options);
       const chosen = chooseBody(request, options.includeRequestBody);
       if (chosen === undefined) return refused({ httpStatus: 413 });
@@ -59,7 +60,7 @@ export function createHttpProvider(options: HttpProviderOptions, client: HttpCli
     } catch (error) {
       const kind = error instanceof GatehouseError ? error.code : undefined;
       if (kind === "bad_request") return unsendable(options);
-      return failed(options, kind === "timeout" ? code.deadlineExceeded : code.unavailable);
+      return failed(options, kind === "timeout" ? grpcCode.deadlineExceeded : grpcCode.unavailable);
     }
   };
   return { ask, close: client.close };

@@ -27,7 +27,9 @@ export interface Egress {
   /** By the name, before anything is resolved; an address as name is also judged as address. */
   readonly allowsHost: (host: string) => boolean;
   readonly allowsAddress: (address: string) => boolean;
-  /** For `net.connect`: gives only allowed addresses, so that the one connected to is the one that was judged. */
+  /**
+   * For `net.connect`: gives only allowed addresses, so that the one connected to is the one that was judged.
+   */
   readonly lookup: LookupFunction;
 }
 

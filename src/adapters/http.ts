@@ -45,8 +45,8 @@ export interface HttpClientOptions {
  */
 export interface HttpClient {
   /**
-   * Rejects with a coded error only: `bad_request` when the question cannot be sent as it is, `timeout`, else `http`.
-   * No message holds text of the answer.
+   * Rejects with a coded error only: `bad_request` when the question cannot be sent as it is, `timeout`, else
+   * `http`. No message holds text of the answer.
    */
   readonly send: (question: HttpQuestion) => Promise<HttpAnswer>;
   /** Refuses new questions, gives those under way `graceMs`, then ends them and closes every connection. */

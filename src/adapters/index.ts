@@ -6,5 +6,4 @@ export {
   type ClosableProvider,
   createProvider,
   type ProviderOptions,
-  type ProviderWiring,
 } from "./providers.js";

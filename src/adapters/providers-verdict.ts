@@ -1,4 +1,5 @@
-import { type HeaderEdit, noEdits, type ProviderRequest, type Verdict } from "../engine/index.js";
+import { breaksLine, isFieldName } from "../attributes/index.js";
+import { grpcCode, type HeaderEdit, noEdits, type ProviderRequest, type Verdict } from "../engine/index.js";
 
 /** What every provider is told; the rest depends on its protocol. */
 export interface ProviderBase {
@@ -24,20 +25,10 @@ export interface OpenProvider {
 /** The deadline of a provider that names none. */
 export const defaultTimeoutMs = 5000;
 
-/** gRPC codes that stand in our own verdicts (google.rpc.Code). */
-export const code = {
-  ok: 0,
-  deadlineExceeded: 4,
-  permissionDenied: 7,
-  internal: 13,
-  unavailable: 14,
-  unauthenticated: 16,
-} as const;
-
 const verdict: Verdict = {
   allowed: false,
   httpStatus: 403,
-  code: code.permissionDenied,
+  code: grpcCode.permissionDenied,
   body: "",
   edits: noEdits,
   metadata: undefined,
@@ -47,7 +38,7 @@ const verdict: Verdict = {
 
 /** Goes on, with what the provider wants changed. */
 export function allowed(changes: Partial<Verdict>): Verdict {
-  return { ...verdict, allowed: true, httpStatus: 200, code: code.ok, ...changes };
+  return { ...verdict, allowed: true, httpStatus: 200, code: grpcCode.ok, ...changes };
 }
 
 /** The provider said no. */
@@ -62,16 +53,19 @@ export function failed(options: ProviderBase, because: number, changes: Partial<
 }
 
 /**
- * The request itself could not be sent on. Refused whatever `failOpen` says, since a client could else choose not to
- * be judged.
+ * The request itself could not be sent on. Refused whatever `failOpen` says, since a client could else choose
+ * not to be judged.
  */
 export function unsendable(options: ProviderBase): Verdict {
-  return refused({ failed: true, httpStatus: options.statusOnError, code: code.internal });
+  return refused({ failed: true, httpStatus: options.statusOnError, code: grpcCode.internal });
 }
 
-/** The answer holds a header that no message may carry: 500, as Envoy with `validate_mutations`, `failOpen` or not. */
+/**
+ * The answer holds a header that no message may carry: 500, as Envoy with `validate_mutations`, `failOpen` or
+ * not.
+ */
 export function badEdit(): Verdict {
-  return refused({ failed: true, httpStatus: 500, code: code.internal });
+  return refused({ failed: true, httpStatus: 500, code: grpcCode.internal });
 }
 
 /** A status that a refusal may go out with, else 403. */
@@ -79,14 +73,15 @@ export function refusalStatus(status: number): number {
   return Number.isInteger(status) && status >= 200 && status <= 599 ? status : 403;
 }
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
 /** Whether a header line with this name and value can stand in a message; a pseudo-header's name can. */
 export function isHeader(name: string, value: string): boolean {
-  return token.test(name.startsWith(":") ? name.slice(1) : name) && !/[\0\r\n]/.test(value);
+  return isFieldName(name.startsWith(":") ? name.slice(1) : name) && !breaksLine(value);
 }
 
-/** Lines of a refusal: each replaces what Envoy would put, and a name that comes twice keeps both (`set-cookie`). */
+/**
+ * Lines of a refusal: each replaces what Envoy would put, and a name that comes twice keeps both
+ * (`set-cookie`).
+ */
 export function refusalHeaders(lines: readonly (readonly [name: string, value: string])[]): HeaderEdit[] {
   const seen = new Set<string>();
   const edits: HeaderEdit[] = [];
@@ -102,7 +97,9 @@ export function refusalHeaders(lines: readonly (readonly [name: string, value: s
   return edits;
 }
 
-/** Names that may be removed: Envoy passes over pseudo-headers and `host`, without which there is no request. */
+/**
+ * Names that may be removed: Envoy passes over pseudo-headers and `host`, without which there is no request.
+ */
 export function removable(names: readonly string[]): string[] {
-  return names.map((name) => name.toLowerCase()).filter((name) => token.test(name) && name !== "host");
+  return names.map((name) => name.toLowerCase()).filter((name) => isFieldName(name) && name !== "host");
 }

@@ -21,7 +21,10 @@ export type ClosableProvider = Provider & {
   readonly close: (graceMs?: number) => Promise<void>;
 };
 
-/** An authorizer of its own connections, which are made with the first question. Throws for bad egress options. */
+/**
+ * An authorizer of its own connections, which are made with the first question. Throws for bad egress
+ * options.
+ */
 export function createProvider(options: ProviderOptions, wiring: ProviderWiring): ClosableProvider {
   const { egress, decodeCheckResponse } = wiring;
   const { ask, close } =

@@ -7,7 +7,10 @@ export interface Ip {
   readonly words: readonly number[];
 }
 
-/** Reads a bare address: no port, no brackets, no zone, no leading zeros in IPv4 (RFC 6943). Undefined when it is none. */
+/**
+ * Reads a bare address: no port, no brackets, no zone, no leading zeros in IPv4 (RFC 6943). Undefined when it
+ * is none.
+ */
 export function parseIp(text: string): Ip | undefined {
   if (text.includes(":")) {
     const words = parseV6(text);
@@ -18,8 +21,9 @@ export function parseIp(text: string): Ip | undefined {
 }
 
 /**
- * Reads an address as Envoy reads one that it is told: as `parseIp`, and an IPv6 address may have a zone, which is no
- * part of what policies compare: a number, or behind a link-local address the name of an interface.
+ * Reads an address as Envoy reads one that it is told: as `parseIp`, and an IPv6 address may have a zone,
+ * which is no part of what policies compare: a number, or behind a link-local address the name of an
+ * interface.
  */
 export function parseZonedIp(text: string): Ip | undefined {
   const percent = text.indexOf("%");

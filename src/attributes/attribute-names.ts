@@ -2,9 +2,10 @@
 type Arc = readonly [arc: string, names: string];
 
 /**
- * The short names that the library inside Envoy 1.40 (BoringSSL) prints for the attribute types of X.500 (2.5.4), of
- * the COSINE pilot (RFC 4524), of PKCS #9 and of qualified certificates (RFC 3739), measured on that Envoy. An attribute
- * type of no use in a name, such as a hash algorithm, has a name there too and is not in this table.
+ * The short names that the library inside Envoy 1.40 (BoringSSL) prints for the attribute types of X.500
+ * (2.5.4), of the COSINE pilot (RFC 4524), of PKCS #9 and of qualified certificates (RFC 3739), measured on
+ * that Envoy. An attribute type of no use in a name, such as a hash algorithm, has a name there too and is
+ * not in this table.
  */
 const arcs: readonly Arc[] = [
   [

@@ -11,7 +11,9 @@ export type ByteString = string;
 
 /** One end of the connection. */
 export interface Peer {
-  /** The address of the TCP connection's end, never one from a header. Undefined for pipes and unknown forms. */
+  /**
+   * The address of the TCP connection's end, never one from a header. Undefined for pipes and unknown forms.
+   */
   readonly ip: Ip | undefined;
   /** 0 when unknown. */
   readonly port: number;
@@ -32,7 +34,10 @@ export interface HttpRequest {
   readonly urlPath: ByteString;
   readonly scheme: string;
   readonly protocol: string;
-  /** Lower-cased names, pseudo-headers included; every line's value in order. Names are not unified: `a_b` is not `a-b`. */
+  /**
+   * Lower-cased names, pseudo-headers included; every line's value in order. Names are not unified: `a_b` is
+   * not `a-b`.
+   */
   readonly headers: ReadonlyMap<string, readonly ByteString[]>;
   /** Content length in bytes, -1 when unknown. */
   readonly size: number;
@@ -59,8 +64,8 @@ export interface Attributes {
   /** The names in the client's certificate, undefined without one. */
   readonly identity: Identity | undefined;
   /**
-   * The connection is known to be TLS. A CheckRequest does not say so itself: true with a client certificate, an SNI or
-   * a server principal.
+   * The connection is known to be TLS. A CheckRequest does not say so itself: true with a client certificate,
+   * an SNI or a server principal.
    */
   readonly tls: boolean;
   /** Lower-cased, empty when there was none. */

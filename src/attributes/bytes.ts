@@ -9,7 +9,10 @@ export function toBytes(text: string): ByteString {
   return ascii.test(text) ? text : Buffer.from(text, "utf8").toString("latin1");
 }
 
-/** The text that the bytes are in UTF-8; what is no UTF-8 becomes U+FFFD. For display and for languages of texts. */
+/**
+ * The text that the bytes are in UTF-8; what is no UTF-8 becomes U+FFFD. For display and for languages of
+ * texts.
+ */
 export function toText(bytes: ByteString): string {
   return ascii.test(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
 }

@@ -1,6 +1,9 @@
 import { Buffer } from "node:buffer";
 
-/** One DER element (X.690): its identifier octet and its content. Multi-byte tags do not occur in certificates. */
+/**
+ * One DER element (X.690): its identifier octet and its content. Multi-byte tags do not occur in
+ * certificates.
+ */
 export interface Der {
   readonly tag: number;
   readonly content: Buffer;

@@ -9,7 +9,10 @@ const universalTag = 0x1c;
 /** NumericString, PrintableString, TeletexString, IA5String, VisibleString: one byte a character. */
 const byteTags = new Set([0x12, 0x13, 0x14, 0x16, 0x1a]);
 
-/** A Name (RFC 5280 section 4.1.2.4) as RFC 2253 text: last RDN first, escaped as OpenSSL does with XN_FLAG_RFC2253. */
+/**
+ * A Name (RFC 5280 section 4.1.2.4) as RFC 2253 text: last RDN first, escaped as OpenSSL does with
+ * XN_FLAG_RFC2253.
+ */
 export function distinguishedName(name: Der): ByteString {
   return children(name)
     .map((rdn) => children(rdn).map(attribute).reverse().join("+"))

@@ -21,8 +21,8 @@ const dnsTag = 0x82;
 const uriTag = 0x86;
 
 /**
- * Reads the names of a certificate as Envoy sends it: one URL-encoded PEM block. The names come from the DER, byte by
- * byte, because OpenSSL's text form of SANs is ambiguous. Throws when it is no certificate.
+ * Reads the names of a certificate as Envoy sends it: one URL-encoded PEM block. The names come from the DER,
+ * byte by byte, because OpenSSL's text form of SANs is ambiguous. Throws when it is no certificate.
  */
 export function readIdentity(urlEncodedPem: string): Identity {
   const certificate = new X509Certificate(decodeURIComponent(urlEncodedPem));

@@ -2,8 +2,8 @@
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
 /**
- * A JSON object from outside. INVARIANT: read it with {@link member} only, since `constructor` and `__proto__`
- * are ordinary names there.
+ * A JSON object from outside. INVARIANT: read it with {@link member} only, since `constructor` and
+ * `__proto__` are ordinary names there.
  */
 export interface JsonObject {
   readonly [name: string]: JsonValue;

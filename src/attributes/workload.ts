@@ -9,7 +9,9 @@ export interface ServiceRef {
   readonly host: string;
 }
 
-/** The workload whose policies are asked. Compared by identity where plans are remembered, so build it once. */
+/**
+ * The workload whose policies are asked. Compared by identity where plans are remembered, so build it once.
+ */
 export interface Workload {
   readonly namespace: string;
   /** Empty when unknown. */

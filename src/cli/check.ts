@@ -39,7 +39,10 @@ interface Report {
   readonly response: unknown;
 }
 
-/** Decides one request by a configuration, without a server. 0 when allowed, 1 when denied or the configuration is invalid. */
+/**
+ * Decides one request by a configuration, without a server. 0 when allowed, 1 when denied or the
+ * configuration is invalid.
+ */
 export async function checkOnce(options: CheckOptions, streams: Streams): Promise<ExitCode> {
   if (options.output !== "text" && options.output !== "json") {
     throw new GatehouseError("bad_flag", `unknown output \`${options.output}\`, expected text or json`);

@@ -1,5 +1,5 @@
 import type { Attributes } from "../attributes/index.js";
-import { type ConfigUpdate, meshOf, type Origin } from "../config/index.js";
+import { type ConfigUpdate, meshOf, type Origin, trustDomainsOf } from "../config/index.js";
 import { type Decision, destinationWorkload, type Snapshot } from "../engine/index.js";
 import {
   type AuthorizationPolicy,
@@ -8,7 +8,7 @@ import {
   policyNamespaces,
   selects,
 } from "../istio/index.js";
-import { lineOf } from "./locate.js";
+import { locate } from "./locate.js";
 import { writtenPolicies } from "./policies.js";
 
 /** The rule that came closest to allowing a request, and the one condition that it missed. */
@@ -34,7 +34,7 @@ export function placeOfDecision({ rule }: Decision, { upserts }: ConfigUpdate): 
   );
   if (resource === undefined) return undefined;
   const path = isIstio ? ["spec", "rules", rule.rule] : ["spec", "rules", "policies", rule.key];
-  return { file: resource.origin.file, line: lineOf(resource.origin, path) };
+  return locate(resource.origin, path);
 }
 
 /** The nearest miss of a request that no ALLOW policy allowed; null when something else decided. */
@@ -45,7 +45,8 @@ export function explain(
   update: ConfigUpdate,
 ): Miss | null {
   if (decision.reason !== "no_allow_policy_matched") return null;
-  const { rootNamespace, trustDomain, trustDomainAliases } = meshOf(update.upserts);
+  const mesh = meshOf(update.upserts);
+  const { rootNamespace } = mesh;
   const workload = destinationWorkload(snapshot, attributes);
   const applies = (policy: AuthorizationPolicy): boolean =>
     workload === undefined
@@ -53,15 +54,14 @@ export function explain(
       : policyNamespaces(workload, rootNamespace).has(policy.namespace) &&
         selects(policy, workload, rootNamespace);
   const policies = writtenPolicies(update).filter(({ policy }) => applies(policy));
-  const trustDomains = { trustDomain, aliases: trustDomainAliases };
   const miss = nearestMiss(
     policies.map(({ policy }) => policy),
     attributes,
-    trustDomains,
+    trustDomainsOf(mesh),
   );
   const origin = policies.find(({ policy }) => `${policy.namespace}/${policy.name}` === miss?.policy)
     ?.resource.origin;
   if (miss === undefined || origin === undefined) return null;
   const { policy, rule, condition, path } = miss;
-  return { policy, rule, condition, file: origin.file, line: lineOf(origin, path) };
+  return { policy, rule, condition, ...locate(origin, path) };
 }

@@ -1,4 +1,5 @@
 import { GatehouseError } from "../diagnostics/index.js";
+import { toStruct, toValue } from "../envoy/index.js";
 import type { Protos } from "../server/index.js";
 
 type PackageDefinition = Protos["packages"];
@@ -21,9 +22,9 @@ interface MessageShape {
 export type JsonReader = (message: string, json: unknown) => Record<string, unknown>;
 
 /**
- * A reader of proto3 JSON: field names in lowerCamel or as in the .proto file, base64 bytes, RFC 3339 timestamps, plain
- * JSON for Struct. Throws `bad_request` for a field that the message does not have or a value of the wrong type, since a
- * request that is read otherwise than it was meant would be judged wrongly.
+ * A reader of proto3 JSON: field names in lowerCamel or as in the .proto file, base64 bytes, RFC 3339
+ * timestamps, plain JSON for Struct. Throws `bad_request` for a field that the message does not have or a
+ * value of the wrong type, since a request that is read otherwise than it was meant would be judged wrongly.
  */
 export function createJsonReader(packages: PackageDefinition): JsonReader {
   const messages = new Map<string, MessageShape>();
@@ -39,7 +40,7 @@ export function createJsonReader(packages: PackageDefinition): JsonReader {
     const message: [string, unknown][] = [];
     for (const [key, value] of Object.entries(objectAt(json, path))) {
       const at = `${path}.${key}`;
-      const field = shape.field.find((one) => one.name === key || camel(one.name) === key);
+      const field = shape.field.find((one) => one.name === key || jsonName(one.name) === key);
       if (field === undefined) throw bad(at, `a field of \`${name}\``);
       if (value !== null) message.push([field.name, readField(name, field, value, at)]);
     }
@@ -115,7 +116,10 @@ function wellKnown(name: string): Special | undefined {
     case "Value":
       return toValue;
     case "ListValue":
-      return (json) => ({ values: (json as unknown[]).map(toValue) });
+      return (json, path) => {
+        if (!Array.isArray(json)) throw bad(path, "a list");
+        return { values: json.map(toValue) };
+      };
     case "Any":
       // What is in it is of types that no decision reads, so its name is enough.
       return (json, path) => ({ type_url: String(objectAt(json, path)["@type"] ?? "") });
@@ -133,20 +137,6 @@ function readTimestamp(json: unknown, path: string): unknown {
   return { seconds: String(milliseconds / 1000), nanos: Number((match?.[2] ?? "").padEnd(9, "0")) };
 }
 
-function toStruct(json: Record<string, unknown>): unknown {
-  return { fields: Object.fromEntries(Object.entries(json).map(([key, value]) => [key, toValue(value)])) };
-}
-
-function toValue(json: unknown): unknown {
-  if (typeof json === "string") return { stringValue: json };
-  if (typeof json === "number") return { numberValue: json };
-  if (typeof json === "boolean") return { boolValue: json };
-  if (Array.isArray(json)) return { listValue: { values: json.map(toValue) } };
-  if (typeof json === "object" && json !== null)
-    return { structValue: toStruct(json as Record<string, unknown>) };
-  return { nullValue: 0 };
-}
-
 function objectAt(json: unknown, path: string): Record<string, unknown> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw bad(path, "an object");
   return json as Record<string, unknown>;
@@ -156,6 +146,7 @@ function bad(path: string, expected: string): GatehouseError {
   return new GatehouseError("bad_request", `bad value at \`${path}\`, expected ${expected}`);
 }
 
-function camel(name: string): string {
+/** `header_map` as `headerMap`, a field's name in JSON. */
+export function jsonName(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

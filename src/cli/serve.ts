@@ -7,7 +7,10 @@ import { type ExitCode, exit, type Streams } from "./streams.js";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
-/** Serves until a signal ends it. Prints one JSON line with the addresses on standard output, logs on standard error. */
+/**
+ * Serves until a signal ends it. Prints one JSON line with the addresses on standard output, logs on standard
+ * error.
+ */
 export async function serve(flags: Readonly<Record<string, unknown>>, streams: Streams): Promise<ExitCode> {
   const bootstrap = flags["bootstrap"] ?? streams.env["GATEHOUSE_BOOTSTRAP"];
   const values = resolveSettings({
@@ -113,7 +116,10 @@ function toTls(
   throw new GatehouseError("bad_flag", "TLS is set in part, expected --tls-cert and --tls-key together");
 }
 
-/** Without a client CA no certificate is asked for, so a list of names would refuse everybody or protect nobody. */
+/**
+ * Without a client CA no certificate is asked for, so a list of names would refuse everybody or protect
+ * nobody.
+ */
 function toAllowed(names: readonly string[], clientCaFile: string | undefined): readonly string[] {
   if (names.length > 0 && clientCaFile === undefined) {
     throw new GatehouseError(

@@ -1,7 +1,11 @@
 import { availableParallelism } from "node:os";
 import { GatehouseError } from "../diagnostics/index.js";
+import { defaults } from "../server/index.js";
 
-/** How the text of a setting is read. `size`: bytes; `duration`: to milliseconds; `workers`: a number or `auto`. */
+/**
+ * How the text of a setting is read. `size`: bytes; `duration`: to milliseconds; `workers`: a number or
+ * `auto`.
+ */
 export type SettingKind = "text" | "list" | "flag" | "size" | "duration" | "workers";
 
 /** One setting of `serve`: a flag, an environment variable and a key of the bootstrap file. */
@@ -23,14 +27,14 @@ export const settings: readonly Setting[] = [
     kind: "text",
     value: "ADDRESS",
     help: "where Envoy asks: HOST:PORT or unix:/PATH",
-    fallback: "127.0.0.1:9191",
+    fallback: defaults.grpcAddress,
   },
   {
     name: "admin-address",
     kind: "text",
     value: "ADDRESS",
     help: "admin pages; beyond loopback only with a token",
-    fallback: "127.0.0.1:8282",
+    fallback: defaults.adminAddress,
   },
   {
     name: "metrics-address",
@@ -64,20 +68,26 @@ export const settings: readonly Setting[] = [
     value: "SPIFFE_OR_SAN",
     help: "name in a client's certificate that may ask, may be repeated",
   },
-  { name: "workers", kind: "workers", value: "N", help: "processes that answer, or auto", fallback: "1" },
+  {
+    name: "workers",
+    kind: "workers",
+    value: "N",
+    help: "processes that answer, or auto",
+    fallback: `${defaults.workers}`,
+  },
   {
     name: "drain-timeout",
     kind: "duration",
     value: "TIME",
     help: "for calls under way at the end",
-    fallback: "10s",
+    fallback: `${defaults.drainTimeoutMs / 1000}s`,
   },
   {
     name: "max-message-bytes",
     kind: "size",
     value: "N",
     help: "largest message that is received",
-    fallback: "4194304",
+    fallback: `${defaults.maxMessageBytes}`,
   },
   { name: "reflection", kind: "flag", help: "serve gRPC reflection" },
   { name: "allow-empty", kind: "flag", help: "a configuration path without documents is no error" },
@@ -93,6 +103,7 @@ export const settings: readonly Setting[] = [
 
 /** Settings by name; absent ones are not in it. */
 export type Values = ReadonlyMap<string, SettingValue>;
+/** After reading: `size`, `duration` (milliseconds) and `workers` are numbers, a flag is a boolean. */
 export type SettingValue = string | number | boolean | readonly string[];
 
 /** Where a setting's value was found; `undefined` where it was not. */

@@ -8,4 +8,5 @@ export interface Streams {
 
 /** Exit codes: fine; denied, invalid or failed; wrong usage. */
 export const exit = { fine: 0, findings: 1, usage: 2 } as const;
+/** One of `exit`. */
 export type ExitCode = (typeof exit)[keyof typeof exit];

@@ -1,4 +1,4 @@
-import { type ConfigUpdate, meshOf } from "../config/index.js";
+import { type ConfigUpdate, meshOf, trustDomainsOf } from "../config/index.js";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import { toRbac } from "../istio/index.js";
 import type { EnvoyRbac } from "../rbac/index.js";
@@ -7,8 +7,8 @@ import { writtenPolicies } from "./policies.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
 /**
- * Reads configuration and prints its findings; 1 when one is an error. `text`: a line for each; `json`: {valid,
- * diagnostics}; `rbac`: what each policy compiles to for HTTP, findings then go to standard error.
+ * Reads configuration and prints its findings; 1 when one is an error. `text`: a line for each; `json`:
+ * {valid, diagnostics}; `rbac`: what each policy compiles to for HTTP, findings then go to standard error.
  */
 export async function validate(
   paths: readonly string[],
@@ -35,15 +35,18 @@ function summary({ ok, upserts, diagnostics }: ConfigUpdate): string {
   return ok ? `valid: ${upserts.length} resources, ${findings}\n` : `invalid: ${findings}\n`;
 }
 
-/** Of policies that are what they are for every workload; the legacy roles depend on the workload that is asked. */
+/**
+ * Of policies that are what they are for every workload; the legacy roles depend on the workload that is
+ * asked.
+ */
 function rbacOf(update: ConfigUpdate): unknown {
-  const { trustDomain, trustDomainAliases: aliases } = meshOf(update.upserts);
+  const trustDomains = trustDomainsOf(meshOf(update.upserts));
   const istio = writtenPolicies(update).map(({ policy, resource: { origin } }) => ({
     policy: `${policy.namespace}/${policy.name}`,
     action: policy.action,
     file: origin.file,
     line: origin.line,
-    rbac: toRbac(policy, "http", { trustDomain, aliases }),
+    rbac: toRbac(policy, "http", trustDomains),
   }));
   const envoy = update.upserts
     .filter(({ kind }) => kind === "EnvoyRbac")

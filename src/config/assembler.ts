@@ -9,7 +9,7 @@ import {
 } from "../istio/index.js";
 import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
 import type { ExtensionProvider } from "./extension-provider.js";
-import { defaultMesh, type Mesh } from "./mesh.js";
+import { defaultMesh, type Egress, type Mesh } from "./mesh.js";
 import { makePlan, trustDomainsOf } from "./planning.js";
 import { type Compiled, indexPolicies } from "./policy-index.js";
 import { buildRegistry, type Named } from "./registry.js";
@@ -20,15 +20,18 @@ import type { ConfigUpdate, Resource } from "./resource.js";
 export interface AssemblerOptions {
   /** Awaited often, so that requests are answered meanwhile. */
   readonly pause: () => Promise<void>;
-  /** The client of an extension provider; undefined when the entry says no address. Called again for the same entry. */
-  readonly providers: (entry: ExtensionProvider) => Provider | undefined;
+  /**
+   * The client of an extension provider; undefined when the entry says no address. Called again for the same
+   * entry.
+   */
+  readonly providers: (entry: ExtensionProvider, egress: Egress) => Provider | undefined;
 }
 
 /** Compiles configurations, keeping what did not change. */
 export interface Assembler {
   /**
-   * The snapshot after a step. Rejects without having changed anything when something cannot be compiled. Steps must
-   * come one after the other.
+   * The snapshot after a step. Rejects without having changed anything when something cannot be compiled.
+   * Steps must come one after the other.
    */
   apply(update: ConfigUpdate): Promise<Snapshot>;
 }
@@ -50,7 +53,9 @@ interface Entry {
 
 /** As many as workloads are told apart by a reader of requests. */
 const MAX_PLANS = 10_000;
-/** So many plans, last used first, are made before a snapshot is in force; the others when they are asked for. */
+/**
+ * So many plans, last used first, are made before a snapshot is in force; the others when they are asked for.
+ */
 const WARM_PLANS = 512;
 const PLANS_PER_TURN = 16;
 /** Policies compiled between two pauses. */
@@ -109,7 +114,7 @@ export function createAssembler({ pause, providers }: AssemblerOptions): Assembl
         providers:
           mesh === state.mesh
             ? state.providers
-            : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry)])),
+            : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry, mesh.egress)])),
       };
       const domainsChanged = mesh !== state.mesh;
       const lookup =

@@ -1,4 +1,4 @@
-import { type Code, codes, type Diagnostic, type Path } from "../diagnostics/index.js";
+import { type Code, codes, type Diagnostic, fileDiagnostic, type Path } from "../diagnostics/index.js";
 import type { AuthorizationPolicy } from "../istio/index.js";
 import { splitDocuments } from "./documents.js";
 import { createKindTable, type KindTable } from "./kinds.js";
@@ -103,8 +103,7 @@ function emptyRoots(
     .filter((root) => !filled.has(root) && !explained.has(root))
     .map((root) => {
       const message = `no document found under \`${root}\`, expected at least one, or --allow-empty`;
-      const { code, severity } = codes.sourceEmpty;
-      return { code, severity, message, file: root, line: 1, column: 1 };
+      return fileDiagnostic(codes.sourceEmpty, root, message);
     });
 }
 

@@ -10,9 +10,9 @@ export interface Chunk {
 const contentless = /^(?:[ \t]*(?:#[^\n]*)?\r?\n|%[^\n]*\n)*[ \t]*(?:#[^\n]*)?$/;
 
 /**
- * Cuts a file into its documents at the markers `---` and `...`. These stand at the beginning of a line and may stand
- * there inside nothing else, not even a quoted text (YAML 1.2.2, 9.1.2), so no parser is needed. Documents without
- * content are left out.
+ * Cuts a file into its documents at the markers `---` and `...`. These stand at the beginning of a line and
+ * may stand there inside nothing else, not even a quoted text (YAML 1.2.2, 9.1.2), so no parser is needed.
+ * Documents without content are left out.
  */
 export function splitDocuments(text: string): readonly Chunk[] {
   const chunks: Chunk[] = [];

@@ -1,17 +1,23 @@
 import { z } from "zod";
+import { isFieldName, parseIp } from "../attributes/index.js";
 import { durationMs } from "./duration.js";
 
-/** When nothing is said, no provider is waited for longer. Istio's own default is 600 s, Envoy's for ext_authz 200 ms. */
+/**
+ * When nothing is said, no provider is waited for longer. Istio's own default is 600 s, Envoy's for ext_authz
+ * 200 ms.
+ */
 const DEFAULT_TIMEOUT = "5s";
 
 const port = z.int().min(1).max(65_535);
 
-/** `[NAMESPACE/]HOST` or an IP address. */
+const namespacedHost = /^(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\/)?[-A-Za-z0-9._]+$/;
+
+/** `[NAMESPACE/]HOST` or an IP address; a port has its own field. */
 const service = z
   .string()
-  .regex(
-    /^(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\/)?[-A-Za-z0-9.:_]+$/,
-    "expected [NAMESPACE/]HOST or an IP address",
+  .refine(
+    (text) => namespacedHost.test(text) || parseIp(text) !== undefined,
+    "expected [NAMESPACE/]HOST or an IP address, without a port",
   );
 
 /** A status as Istio spells it: text. */
@@ -24,8 +30,6 @@ const requestBody = z.strictObject({
   allowPartialMessage: z.boolean().default(false),
   packAsBytes: z.boolean().default(false),
 });
-
-const headerName = /^[-!#$%&'+.^_`|~0-9A-Za-z]+$/;
 
 /** Exact, `prefix*`, `*suffix` or `*`; case-insensitive. */
 const headerPatterns = z
@@ -58,14 +62,17 @@ const http = z.strictObject({
   /** The old name of the above. */
   includeHeadersInCheck: headerPatterns,
   includeAdditionalHeadersInCheck: z
-    .record(z.string().regex(headerName, "expected a header's name"), z.string())
+    .record(z.string().refine(isFieldName, "expected a header's name"), z.string())
     .default({}),
   headersToUpstreamOnAllow: headerPatterns,
   headersToDownstreamOnAllow: headerPatterns,
   headersToDownstreamOnDeny: headerPatterns,
 });
 
-/** Providers of Istio's MeshConfig that trace, measure or log: they may stay, a CUSTOM policy cannot name them. */
+/**
+ * Providers of Istio's MeshConfig that trace, measure or log: they may stay, a CUSTOM policy cannot name
+ * them.
+ */
 const otherProviders = [
   "zipkin",
   "lightstep",
@@ -82,7 +89,10 @@ const otherProviders = [
   "sds",
 ] as const;
 
-/** An authorizer that CUSTOM policies name. With neither `envoyExtAuthz…` it cannot be asked, and what would ask it is refused. */
+/**
+ * An authorizer that CUSTOM policies name. With neither `envoyExtAuthz…` it cannot be asked, and what would
+ * ask it is refused.
+ */
 export interface ExtensionProvider {
   readonly name: string;
   readonly envoyExtAuthzGrpc?: EnvoyExtAuthzGrpc | undefined;
@@ -117,6 +127,7 @@ export interface EnvoyExtAuthzHttp extends EnvoyExtAuthzGrpc {
   readonly headersToDownstreamOnDeny: readonly string[];
 }
 
+/** Istio's `includeRequestBodyInCheck`. */
 export interface IncludeRequestBody {
   readonly maxRequestBytes: number;
   readonly allowPartialMessage: boolean;

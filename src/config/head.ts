@@ -1,17 +1,12 @@
+import { type Code, codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
-  type Code,
-  codes,
   type Fields,
-  type Finding,
-  finding,
-  type Path,
   type ResourceDocument,
   readFields,
   readText,
-  show,
   wrongType,
-} from "../diagnostics/index.js";
+} from "../documents/index.js";
 
 /** A document's head: either a resource to be parsed by its kind, or nothing to load. */
 export interface Head {
@@ -147,7 +142,8 @@ function readMetadata(value: Fields, group: string): Head {
     namespace: readNamespace(metadata, findings),
     annotations: readStrings(metadata, "annotations", findings),
     labels: readStrings(metadata, "labels", findings),
-    spec: value["spec"] ?? undefined,
+    // A null stays: Kubernetes does not take `spec:` without anything behind it for an absent one.
+    spec: value["spec"],
   };
   return { group, document, findings };
 }
@@ -190,7 +186,9 @@ function readStrings(metadata: Fields, key: string, out: Finding[]): ReadonlyMap
 
 const metadataPath: Path = ["metadata"];
 
-/** Kubernetes takes a null in `metadata` as absent; `kubectl get -o yaml` prints `creationTimestamp: null`. */
+/**
+ * Kubernetes takes a null in `metadata` as absent; `kubectl get -o yaml` prints `creationTimestamp: null`.
+ */
 function withoutNulls(fields: Fields): Fields {
   if (Object.values(fields).every((value) => value !== null)) return fields;
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));

@@ -1,15 +1,7 @@
-export {
-  type Assembler,
-  type AssemblerOptions,
-  createAssembler,
-  meshOf,
-} from "./assembler.js";
+export { type Assembler, createAssembler, meshOf } from "./assembler.js";
 export { type Catalog, createCatalog } from "./catalog.js";
-export type {
-  EnvoyExtAuthzGrpc,
-  EnvoyExtAuthzHttp,
-  ExtensionProvider,
-  IncludeRequestBody,
-} from "./extension-provider.js";
-export type { Mesh } from "./mesh.js";
+export type { ExtensionProvider } from "./extension-provider.js";
+export { lineOf } from "./line.js";
+export type { Egress, Mesh } from "./mesh.js";
+export { trustDomainsOf } from "./planning.js";
 export type { ConfigFiles, ConfigUpdate, Origin, Resource, SourceFile } from "./resource.js";

@@ -1,4 +1,4 @@
-import type { Parsed, ResourceDocument } from "../diagnostics/index.js";
+import type { Parsed, ResourceDocument } from "../documents/index.js";
 import { parseAuthorizationPolicy, parseLegacy } from "../istio/index.js";
 import { parseEnvoyRbac } from "../rbac/index.js";
 import type { Served } from "./head.js";

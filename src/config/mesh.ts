@@ -1,14 +1,9 @@
 import { z } from "zod";
 import type { Workload } from "../attributes/index.js";
-import {
-  codes,
-  type Finding,
-  finding,
-  type Parsed,
-  parseWith,
-  type ResourceDocument,
-} from "../diagnostics/index.js";
+import { codes, type Finding, finding } from "../diagnostics/index.js";
+import { type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
 import type { MeshSettings } from "../engine/index.js";
+import { parseCidr } from "../matchers/index.js";
 import { type ExtensionProvider, extensionProvider } from "./extension-provider.js";
 
 const workloadType = z.enum(["sidecar", "gateway", "waypoint"]);
@@ -65,8 +60,12 @@ const meshSpec = z.strictObject({
     .prefault({}),
   egress: z
     .strictObject({
-      allowHosts: z.array(z.string()).default([]),
-      allowCidrs: z.array(z.string()).default([]),
+      allowHosts: z.array(z.string().min(1)).default([]),
+      allowCidrs: z
+        .array(
+          z.string().refine((text) => parseCidr(text) !== undefined, "expected an IP address or CIDR range"),
+        )
+        .default([]),
       denyPrivate: z.boolean().default(false),
     })
     .prefault({}),
@@ -75,6 +74,13 @@ const meshSpec = z.strictObject({
     .prefault({}),
 });
 
+/** Where outbound connections may go: each list that is not empty must be passed. */
+export interface Egress {
+  readonly allowHosts: readonly string[];
+  readonly allowCidrs: readonly string[];
+  readonly denyPrivate: boolean;
+}
+
 /** A Mesh as the rest of the program reads it: plain data, survives a structured clone. */
 export interface Mesh {
   readonly rootNamespace: string;
@@ -82,6 +88,7 @@ export interface Mesh {
   readonly trustDomainAliases: readonly string[];
   readonly settings: MeshSettings;
   readonly extensionProviders: readonly ExtensionProvider[];
+  readonly egress: Egress;
   readonly customSeesIdentity: boolean;
   readonly multipleCustomProviders: boolean;
 }
@@ -122,6 +129,7 @@ function toMesh(spec: Spec): Mesh {
       envoyExtAuthzGrpc,
       envoyExtAuthzHttp,
     })),
+    egress: spec.egress,
     customSeesIdentity: spec.customSeesIdentity,
     multipleCustomProviders: spec.multipleCustomProviders,
   };
@@ -146,10 +154,9 @@ function toWorkload(given: Spec["defaultWorkload"]): Workload | undefined {
 }
 
 function withoutEffect(spec: Spec): Finding[] {
-  const { egress, trustEnvoyJwt, clientCertHeaders } = spec;
+  const { trustEnvoyJwt, clientCertHeaders } = spec;
   const set: readonly (readonly [field: string, set: boolean])[] = [
     ["trustEnvoyJwt", trustEnvoyJwt.enabled],
-    ["egress", egress.allowHosts.length + egress.allowCidrs.length > 0 || egress.denyPrivate],
     ["clientCertHeaders", clientCertHeaders.headers.length + clientCertHeaders.trustedPeers.length > 0],
   ];
   return set

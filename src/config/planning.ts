@@ -29,6 +29,7 @@ export function makePlan(selected: Selected, workload: Workload | undefined, con
   };
 }
 
+/** The mesh's trust domain and its other names. */
 export function trustDomainsOf({ trustDomain, trustDomainAliases }: Mesh): TrustDomains {
   return { trustDomain, aliases: trustDomainAliases };
 }
@@ -58,8 +59,8 @@ function makeChain(
 }
 
 /**
- * As in Istio: rules of several providers on one workload refuse, unless the Mesh allows several; on TCP there is no
- * asking over HTTP, so such a CUSTOM rule does nothing there.
+ * As in Istio: rules of several providers on one workload refuse, unless the Mesh allows several; on TCP
+ * there is no asking over HTTP, so such a CUSTOM rule does nothing there.
  */
 function customFilters(
   custom: readonly CustomRules[],

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import { type Code, codes, type Finding, finding, type Parsed, type Path } from "../diagnostics/index.js";
+import { type Code, codes, type Finding, finding, type Path } from "../diagnostics/index.js";
+import type { Parsed } from "../documents/index.js";
 import { type Head, readHead } from "./head.js";
 import type { KindTable } from "./kinds.js";
 import { readYaml } from "./yaml.js";

@@ -1,9 +1,12 @@
 import { z } from "zod";
-import { codes, finding, type Parsed, parseWith, type ResourceDocument } from "../diagnostics/index.js";
+import { codes, finding } from "../diagnostics/index.js";
+import { type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
 
 /** One place where a workload listens. */
 export interface Endpoint {
-  /** An IP address, or something that no request can be told by (a host name, a unix socket): empty then too. */
+  /**
+   * An IP address, or something that no request can be told by (a host name, a unix socket): empty then too.
+   */
   readonly address: string;
   /** Empty: every port of the address. */
   readonly ports: readonly number[];
@@ -55,7 +58,9 @@ const serviceEntry = z.strictObject({
   subjectAltNames: z.array(z.string()).optional(),
 });
 
-/** Parses a `networking.istio.io` WorkloadEntry. As in Istio labels of `metadata` win over those of `spec`. */
+/**
+ * Parses a `networking.istio.io` WorkloadEntry. As in Istio labels of `metadata` win over those of `spec`.
+ */
 export function parseWorkloadEntry(document: ResourceDocument): Parsed<Endpoint> {
   const { spec, findings } = parseWith(workloadEntry, document.spec ?? {}, ["spec"]);
   if (spec === undefined) return { spec: undefined, findings };

@@ -14,8 +14,9 @@ interface Entry {
 }
 
 /**
- * Finds the workload at a request's destination: by the principal of the server's certificate, else by address and
- * port. Where several are told apart by neither and are not alike, there is no answer: none is better than a wrong one.
+ * Finds the workload at a request's destination: by the principal of the server's certificate, else by
+ * address and port. Where several are told apart by neither and are not alike, there is no answer: none is
+ * better than a wrong one.
  */
 export function buildRegistry(
   workloads: readonly Named<Endpoint>[],

@@ -8,8 +8,9 @@ export interface Origin {
 }
 
 /**
- * One validated document: plain data that survives a structured clone, so that it can be made in one thread and
- * compiled in another. `spec` is the kind's own type (for AuthorizationPolicy: istio's `AuthorizationPolicy`).
+ * One validated document: plain data that survives a structured clone, so that it can be made in one thread
+ * and compiled in another. `spec` is the kind's own type (for AuthorizationPolicy: istio's
+ * `AuthorizationPolicy`).
  */
 export interface Resource {
   /** `GROUP/KIND/NAMESPACE/NAME`; v1 and v1beta1 are one. */

@@ -17,8 +17,9 @@ const float = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 const integer = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|0[bB]([01]+))$/;
 
 /**
- * Reads an unquoted scalar as sigs.k8s.io/yaml does, through which Kubernetes and Istio read theirs: YAML 1.1's
- * booleans (`y`, `no`, `on`), `010` octal, `0080` the number 80, `1_000` a number; times and base 60 stay text.
+ * Reads an unquoted scalar as sigs.k8s.io/yaml does, through which Kubernetes and Istio read theirs: YAML
+ * 1.1's booleans (`y`, `no`, `on`), `010` octal, `0080` the number 80, `1_000` a number; times and base 60
+ * stay text.
  */
 export function readPlainScalar(text: string): Scalar {
   if (text.length <= LONGEST_NAME) {

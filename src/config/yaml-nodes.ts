@@ -26,11 +26,15 @@ export interface YamlProblem extends Position {
   readonly message: string;
 }
 
-/** Finds the place of a path: of the key itself (`key`), or of its value. A path that is not there: of its nearest parent. */
+/**
+ * Finds the place of a path: of the key itself (`key`), or of its value. A path that is not there: of its
+ * nearest parent.
+ */
 export type Locate = (path: Path, part: "key" | "value") => Position;
 
 /** A document that repeats more than this through aliases is refused ("billion laughs"). */
-const MAX_ALIASES = 100;
+const MAX_ALIASES = 1000;
+const MAX_REPEATED = 100_000;
 
 const tagNames = "tag:yaml.org,2002:";
 
@@ -59,7 +63,7 @@ function readAll(text: string): YamlReading {
   if (control !== -1) tell(codes.yamlSyntax, control, "control character, expected printable text");
   for (const error of document.errors) tell(codes.yamlSyntax, error.pos[0], firstLine(error.message));
   if (problems.length > 0) return { value: undefined, problems };
-  const reader: Reader = { document, tell, aliases: 0, open: new Set() };
+  const reader: Reader = { document, tell, aliases: 0, repeated: 0, refused: false, open: new Set() };
   const value = read(document.contents, reader) ?? undefined;
   const failed = problems.some(({ code }) => code.severity === "error");
   return { value: failed ? undefined : value, problems };
@@ -113,11 +117,16 @@ interface Reader {
   readonly document: Document;
   readonly tell: (code: Code, offset: number, message: string) => void;
   aliases: number;
+  /** Nodes read through aliases. */
+  repeated: number;
+  /** There were too many. */
+  refused: boolean;
   /** Anchors that are being read, so that none contains itself. */
   readonly open: Set<unknown>;
 }
 
 function read(node: unknown, reader: Reader): unknown {
+  if (reader.open.size > 0 && ++reader.repeated > MAX_REPEATED) return null;
   if (isScalar(node)) return readScalar(node, reader);
   if (isAlias(node)) return readAlias(node, reader);
   if (isSeq(node)) {
@@ -193,22 +202,22 @@ function readAlias(node: Alias, reader: Reader): unknown {
     reader.tell(codes.yamlSyntax, at, `alias \`${node.source.slice(0, 80)}\` has no anchor`);
     return null;
   }
-  if (++reader.aliases > MAX_ALIASES || reader.open.has(target)) {
-    // One finding is enough, and reading on could take for ever.
-    if (reader.aliases <= MAX_ALIASES + 1) {
-      reader.tell(
-        codes.yamlSyntax,
-        at,
-        `too many aliases, expected at most ${MAX_ALIASES}, none within itself`,
-      );
-    }
-    reader.aliases = MAX_ALIASES + 1;
-    return null;
-  }
+  if (reader.repeated > MAX_REPEATED) return null;
+  if (++reader.aliases > MAX_ALIASES || reader.open.has(target)) return refuseAliases(at, reader);
   reader.open.add(target);
   const value = read(target, reader);
   reader.open.delete(target);
-  return value;
+  return reader.repeated > MAX_REPEATED ? refuseAliases(at, reader) : value;
+}
+
+/** One finding is enough, and reading on could take for ever. */
+function refuseAliases(at: number, reader: Reader): null {
+  reader.repeated = MAX_REPEATED + 1;
+  if (reader.refused) return null;
+  reader.refused = true;
+  const most = `at most ${MAX_ALIASES} that repeat ${MAX_REPEATED} nodes`;
+  reader.tell(codes.yamlSyntax, at, `too many aliases, expected ${most}, none within itself`);
+  return null;
 }
 
 function checkTag(

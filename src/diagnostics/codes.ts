@@ -13,7 +13,8 @@ export interface Code {
 
 /**
  * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
- * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds. `docs/diagnostics.md` is generated from this table.
+ * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds. `docs/diagnostics.md` is generated from this
+ * table.
  */
 export const codes = {
   yamlSyntax: {
@@ -39,6 +40,12 @@ export const codes = {
     severity: "error",
     title: "file lies outside its root",
     help: "After resolving symbolic links, every file must lie under the configuration path that led to it.",
+  },
+  fileTooLarge: {
+    code: "GH0005",
+    severity: "error",
+    title: "file is too large",
+    help: "A file of more than 64 MiB is hardly a configuration. Cut it into several.",
   },
   notAnObject: {
     code: "GH0010",
@@ -81,12 +88,6 @@ export const codes = {
     severity: "warning",
     title: "key given twice",
     help: "The same key stands twice in one mapping. As in Kubernetes the last one counts; the first is without effect.",
-  },
-  fileTooLarge: {
-    code: "GH0005",
-    severity: "error",
-    title: "file is too large",
-    help: "A file of more than 64 MiB is hardly a configuration. Cut it into several.",
   },
   unknownField: {
     code: "GH0101",
@@ -142,12 +143,6 @@ export const codes = {
     title: "fields exclude each other",
     help: "Two fields are set of which only one may be.",
   },
-  emptyRules: {
-    code: "GH0250",
-    severity: "warning",
-    title: "policy with an empty list of rules never acts",
-    help: "A CUSTOM policy with `rules: []` asks its provider nothing. Write one empty rule, `rules: [{}]`, to ask for every request.",
-  },
   neverTriggered: {
     code: "GH0202",
     severity: "error",
@@ -189,6 +184,12 @@ export const codes = {
     severity: "warning",
     title: "condition means nothing",
     help: "Istio accepts the key but can make nothing of it: an ALLOW rule with it never matches, other rules ignore the condition.",
+  },
+  emptyRules: {
+    code: "GH0250",
+    severity: "warning",
+    title: "policy with an empty list of rules never acts",
+    help: "A CUSTOM policy with `rules: []` asks its provider nothing. Write one empty rule, `rules: [{}]`, to ask for every request.",
   },
   secondMesh: {
     code: "GH0301",

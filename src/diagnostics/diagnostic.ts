@@ -30,6 +30,11 @@ export function finding(code: Code, path: Path, message: string): Finding {
   return { code, message, path };
 }
 
+/** Says something about a file as a whole. */
+export function fileDiagnostic({ code, severity }: Code, file: string, message: string): Diagnostic {
+  return { code, severity, message, file, line: 1, column: 1 };
+}
+
 /** `file:line:column: severity CODE message`, the form that editors and terminals make clickable. */
 export function formatDiagnostic(d: Diagnostic): string {
   const resource = d.resource === undefined ? "" : ` (${d.resource})`;

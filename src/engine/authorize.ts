@@ -1,6 +1,6 @@
 import type { Attributes } from "../attributes/index.js";
 import type { CompiledRule, RbacFilter, RuleRef, RuleSet } from "../rbac/index.js";
-import { allow, type DryRun, deny, type Outcome } from "./decision.js";
+import { allow, type DryRun, deny, noDryRun, type Outcome } from "./decision.js";
 
 /** What the RBAC filters say of a request, with what their shadow rules would have said. */
 export interface Authorization {
@@ -9,11 +9,13 @@ export interface Authorization {
   readonly audit: boolean | undefined;
 }
 
-const noDryRun: readonly DryRun[] = [];
 const noPolicy: Outcome = allow("none", "no_policy");
 const notRefused: Outcome = allow("authorize", "not_denied");
 
-/** Runs the filters in order. The first that refuses ends it; filters behind it are not asked, as in Envoy's chain. */
+/**
+ * Runs the filters in order. The first that refuses ends it; filters behind it are not asked, as in Envoy's
+ * chain.
+ */
 export function authorize(filters: readonly RbacFilter[], attributes: Attributes): Authorization {
   let dryRun = noDryRun;
   let audit: boolean | undefined;

@@ -1,7 +1,7 @@
 import type { Attributes, Workload } from "../attributes/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { authorize } from "./authorize.js";
-import { allow, type Decision, type DryRun, deny, fail, type Outcome } from "./decision.js";
+import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome } from "./decision.js";
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
 import type { Verdict } from "./provider.js";
@@ -29,8 +29,8 @@ interface Progress {
 }
 
 /**
- * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authorize. Gives a promise only
- * when a provider has to be asked. `original` is the CheckRequest as Envoy sent it.
+ * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authorize. Gives a
+ * promise only when a provider has to be asked. `original` is the CheckRequest as Envoy sent it.
  */
 export function check(
   snapshot: Snapshot,
@@ -132,8 +132,6 @@ function finish(progress: Progress): Decision {
   const edits = resolveEdits(progress.edits, progress.attributes);
   return end(progress, { ...passed, edits, metadata: progress.metadata }, dryRun, audit);
 }
-
-const noDryRun: readonly DryRun[] = [];
 
 function end(
   progress: Progress,

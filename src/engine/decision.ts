@@ -18,13 +18,20 @@ export type Reason =
   | "provider_failed"
   | "ambiguous_request"
   | "bad_request"
+  | "untrusted_caller"
   | "bad_edit"
   | "invalid_config"
-  | "internal_error"
-  | "timeout";
+  | "internal_error";
 
-/** gRPC codes that a decision ends in (google.rpc.Code). */
-export const grpcCode = { ok: 0, permissionDenied: 7, internal: 13 } as const;
+/** The gRPC codes that stand in decisions and verdicts (google.rpc.Code). */
+export const grpcCode = {
+  ok: 0,
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 /** What a shadow rule set or a dry-run policy would have said. */
 export interface DryRun {
@@ -35,9 +42,11 @@ export interface DryRun {
   readonly rule?: number;
 }
 
-/** What `check` answers. A value, never an exception. */
-export interface Decision {
-  readonly decisionId: string;
+/** Nothing was tried. */
+export const noDryRun: readonly DryRun[] = [];
+
+/** The part of a decision that a stage finds; the rest is the same for all. */
+export interface Outcome {
   readonly allowed: boolean;
   /** google.rpc.Code; 0 exactly when allowed. */
   readonly code: number;
@@ -50,31 +59,23 @@ export interface Decision {
   /** Of a refusal; never names a policy. */
   readonly body: string;
   readonly edits: Edits;
+  /** A provider's own keys for the dynamic metadata. */
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What `check` answers. A value, never an exception. */
+export interface Decision extends Outcome {
+  readonly decisionId: string;
   readonly dryRun: readonly DryRun[];
   /** Whether an AUDIT policy matched; undefined without one. */
   readonly audit: boolean | undefined;
   readonly failedOpen: boolean;
   /** Generation of the snapshot that decided, 0 without one. */
   readonly generation: number;
-  /** A provider's own keys for the dynamic metadata. */
-  readonly metadata: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The body of Istio's own refusals. */
-export const deniedBody = "RBAC: access denied";
-
-/** The part of a decision that a stage finds; the rest is the same for all. */
-export interface Outcome {
-  readonly allowed: boolean;
-  readonly code: number;
-  readonly httpStatus: number;
-  readonly stage: Stage;
-  readonly reason: Reason;
-  readonly rule: RuleRef | undefined;
-  readonly body: string;
-  readonly edits: Edits;
-  readonly metadata: Readonly<Record<string, unknown>> | undefined;
-}
+const deniedBody = "RBAC: access denied";
 
 /** Goes on to the upstream. */
 export function allow(stage: Stage, reason: Reason, rule?: RuleRef): Outcome {

@@ -1,4 +1,12 @@
-import { type Attributes, type HttpRequest, toBytes, toText } from "../attributes/index.js";
+import {
+  type Attributes,
+  breaksLine,
+  type HttpRequest,
+  isFieldName,
+  isHopByHop,
+  toBytes,
+  toText,
+} from "../attributes/index.js";
 
 /** How a header is put, as Envoy's `HeaderValueOption.append_action`. */
 export type AppendAction =
@@ -34,39 +42,26 @@ export const noEdits: Edits = {
   queryParametersToRemove: [],
 };
 
-/** RFC 9110 token. */
-const fieldName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const unsafeValue = /[\r\n\0]/;
-/** What belongs to one connection (RFC 9110 section 7.6.1), or frames the message. */
-const forbidden = new Set([
-  "connection",
-  "content-length",
-  "host",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 /** Says what is wrong with some edit, or undefined when all may be sent. The one validator for all stages. */
 export function invalidEdit(edits: Edits): string | undefined {
   for (const { name, value } of [...edits.requestHeaders, ...edits.responseHeaders]) {
-    if (!fieldName.test(name) || forbidden.has(name.toLowerCase()))
-      return `header \`${name.slice(0, 80)}\` may not be set`;
-    if (unsafeValue.test(value)) return `header \`${name}\` has a value with a line break or NUL`;
+    if (!isEditable(name)) return `header \`${name.slice(0, 80)}\` may not be set`;
+    if (breaksLine(value)) return `header \`${name}\` has a value with a line break or NUL`;
     if (toBytes(toText(value)) !== value) return `header \`${name}\` has a value that is not UTF-8`;
   }
   for (const name of edits.requestHeadersToRemove) {
-    if (!fieldName.test(name) || forbidden.has(name.toLowerCase()))
-      return `header \`${name.slice(0, 80)}\` may not be removed`;
+    if (!isEditable(name)) return `header \`${name.slice(0, 80)}\` may not be removed`;
   }
   for (const [name, value] of edits.queryParametersToSet) {
-    if (name === "" || unsafeValue.test(name + value))
-      return "a query parameter has an empty name or a line break";
+    if (name === "" || breaksLine(name + value)) return "a query parameter has an empty name or a line break";
   }
   return undefined;
+}
+
+/** Pseudo-headers are no field names; `host` is one of them under its old name. */
+function isEditable(name: string): boolean {
+  const key = name.toLowerCase();
+  return isFieldName(name) && key !== "host" && !isHopByHop(key);
 }
 
 /** Joins the edits of two stages; where both set the same thing, `later` wins. */
@@ -99,8 +94,9 @@ export function withEdits(attributes: Attributes, edits: Edits): Attributes {
 }
 
 /**
- * The edits with every request header as its final value. Envoy 1.40 ignores `append_action` on the way to the
- * upstream (measured), so what a header becomes is worked out here: `edited` is the request with the edits applied.
+ * The edits with every request header as its final value. Envoy 1.40 ignores `append_action` on the way to
+ * the upstream (measured), so what a header becomes is worked out here: `edited` is the request with the
+ * edits applied.
  */
 export function resolveEdits(edits: Edits, edited: Attributes): Edits {
   const headers = edited.request?.headers;

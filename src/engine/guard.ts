@@ -1,8 +1,8 @@
 import type { HttpRequest } from "../attributes/index.js";
 
 /**
- * Says why an upstream might read the request otherwise than its policies did, or undefined when it is plain. For
- * `Mesh.spec.strictRequests`: none of this is refused by Istio's own semantics.
+ * Says why an upstream might read the request otherwise than its policies did, or undefined when it is plain.
+ * For `Mesh.spec.strictRequests`: none of this is refused by Istio's own semantics.
  */
 export function ambiguity(request: HttpRequest): string | undefined {
   return pathAmbiguity(request) ?? hostAmbiguity(request.host) ?? headerAmbiguity(request.headers);
@@ -10,7 +10,7 @@ export function ambiguity(request: HttpRequest): string | undefined {
 
 const pathRules: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/[^\x21-\x7e]/, "a control character, a space or a byte beyond ASCII"],
-  [/[#\\]/, "a fragment or a backslash"],
+  [/\\/, "a backslash"],
   [/\/\//, "an empty segment"],
   [/\/\.{1,2}(\/|$)/, "a dot segment"],
   [/;/, "a path parameter"],
@@ -58,7 +58,9 @@ const singular = [
   "content-length",
 ];
 
-/** What a second line looks like where Envoy has joined the lines, since no single value has a comma there. */
+/**
+ * What a second line looks like where Envoy has joined the lines, since no single value has a comma there.
+ */
 const joined: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["authorization", /^(bearer|basic)\s[^,]*,/i],
   ["content-type", /^[^"]*,/],

@@ -1,5 +1,5 @@
-export { type CheckPorts, check, destinationWorkload, refuseAll, refuseError } from "./check.js";
-export { type Decision, type DryRun, deny, fail, type Outcome, type Reason, type Stage } from "./decision.js";
+export { check, destinationWorkload, refuseAll, refuseError } from "./check.js";
+export { type Decision, type DryRun, deny, fail, grpcCode } from "./decision.js";
 export { type AppendAction, type Edits, type HeaderEdit, noEdits } from "./edits.js";
 export type { Provider, ProviderRequest, Verdict } from "./provider.js";
 export type { Chain, CustomFilter, MeshSettings, Plan, Snapshot, XffSettings } from "./snapshot.js";

@@ -27,5 +27,8 @@ export interface Verdict {
   readonly failed: boolean;
 }
 
-/** Port: an authorizer outside the core. Never rejects: what goes wrong is a refusal or its `failOpen`, within its own deadline. */
+/**
+ * Port: an authorizer outside the core. Never rejects: what goes wrong is a refusal or its `failOpen`, within
+ * its own deadline.
+ */
 export type Provider = (request: ProviderRequest) => Promise<Verdict>;

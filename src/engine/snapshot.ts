@@ -38,17 +38,22 @@ export interface MeshSettings {
 }
 
 /**
- * Everything that decides, at one moment. Immutable: a request reads it once and keeps it to its end; a reload makes
- * a new one.
+ * Everything that decides, at one moment. Immutable: a request reads it once and keeps it to its end; a
+ * reload makes a new one.
  */
 export interface Snapshot {
   /** Counts up with every configuration that came into force; goes into the decision record. */
   readonly generation: number;
   readonly mesh: MeshSettings;
-  /** Policies scoped to a namespace or by a selector exist, so that a request whose workload is unknown cannot be judged. */
+  /**
+   * Policies scoped to a namespace or by a selector exist, so that a request whose workload is unknown cannot
+   * be judged.
+   */
   readonly scoped: boolean;
   /** The workload that the registry knows under the request's destination principal or address. */
   readonly lookup: (attributes: Attributes) => Workload | undefined;
-  /** What applies; remembered per workload. Undefined workload: the mesh-wide policies of the root namespace. */
+  /**
+   * What applies; remembered per workload. Undefined workload: the mesh-wide policies of the root namespace.
+   */
   readonly plan: (workload: Workload | undefined) => Plan;
 }

@@ -3,6 +3,6 @@ export {
   type AuthorizationOptions,
   createAuthorization,
   createRequestReader,
-  type RequestReader,
   toCheckResponse,
 } from "./ext-authz/index.js";
+export { fromStruct, toStruct, toValue } from "./struct.js";

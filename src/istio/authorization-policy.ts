@@ -1,6 +1,8 @@
+import type { Selector } from "../documents/index.js";
+
 /**
- * `security.istio.io` AuthorizationPolicy after validation: every list that the author left out or left empty is
- * empty here, every value has its type. Field names are Istio's.
+ * `security.istio.io` AuthorizationPolicy after validation: every list that the author left out or left empty
+ * is empty here, every value has its type. Field names are Istio's.
  */
 export interface AuthorizationPolicy {
   readonly namespace: string;
@@ -15,9 +17,7 @@ export interface AuthorizationPolicy {
   readonly rules: readonly Rule[];
 }
 
-/** `selector.matchLabels`; no pair selects all. */
-export type Selector = readonly (readonly [label: string, value: string])[];
-
+/** What a policy is attached to in place of a selector. */
 export interface TargetRef {
   /** Empty for the core group. */
   readonly group: string;
@@ -26,6 +26,7 @@ export interface TargetRef {
   readonly namespace: string;
 }
 
+/** Matches when some `from`, some `to` and every `when` hold; an empty list holds. */
 export interface Rule {
   readonly from: readonly Source[];
   readonly to: readonly Operation[];
@@ -64,6 +65,7 @@ export const operationFields = [
 
 /** Values by field; a field that is not given is undefined. All that are given must hold. */
 export type Source = Readonly<Partial<Record<(typeof sourceFields)[number], readonly string[]>>>;
+/** Values by field of `to[].operation`; as in a Source all that are given must hold. */
 export type Operation = Readonly<Partial<Record<(typeof operationFields)[number], readonly string[]>>>;
 
 /** Holds when some of `values` match (or none is given) and none of `notValues` does. */

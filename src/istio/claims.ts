@@ -1,11 +1,9 @@
 import type { MetadataMatcher, StringMatcher, ValueMatcher } from "../matchers/index.js";
-import type { Principal } from "../rbac/index.js";
+import { jwtFilter, type Principal } from "../rbac/index.js";
 import { nonEmpty, stringMatcher } from "./values.js";
 
-const jwtFilter = "envoy.filters.http.jwt_authn";
-
 /** The verified token's claim at `path`, compared. */
-function claim(path: readonly string[], value: ValueMatcher): MetadataMatcher {
+export function claim(path: readonly string[], value: ValueMatcher): MetadataMatcher {
   return { filter: jwtFilter, path: ["payload", ...path].map((key) => ({ key })), value };
 }
 
@@ -21,7 +19,10 @@ export function claimIn(path: readonly string[], values: readonly string[]): Pri
   return { metadata: claim(path, { orMatch: { valueMatchers: [{ listMatch: { oneOf: value } }, value] } }) };
 }
 
-/** `requestPrincipals`: issuer and subject joined by a slash, which issuers have themselves: the last one splits. */
+/**
+ * `requestPrincipals`: issuer and subject joined by a slash, which issuers have themselves: the last one
+ * splits.
+ */
 export function requestPrincipal(values: readonly string[]): Principal {
   const ids = values.map((value): Principal => {
     const [iss, sub] = issuerAndSubject(value);
@@ -56,8 +57,8 @@ function issuerAndSubject(value: string): readonly [StringMatcher, StringMatcher
 }
 
 /**
- * The path of `[a][b]`. Anything malformed inside is one literal key of the text between the outer brackets, as in
- * Istio.
+ * The path of `[a][b]`. Anything malformed inside is one literal key of the text between the outer brackets,
+ * as in Istio.
  */
 export function nestedKeys(brackets: string): readonly string[] {
   const inner = brackets.slice(1, -1);

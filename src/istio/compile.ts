@@ -4,7 +4,10 @@ import type { Context } from "./conditions.js";
 import { type Protocol, toRbacPolicy, translateRule } from "./translate.js";
 import type { TrustDomains } from "./trust-domain.js";
 
-/** A policy ready to be asked; its rules by protocol. An ALLOW policy without rules still refuses what no other allows. */
+/**
+ * A policy ready to be asked; its rules by protocol. An ALLOW policy without rules still refuses what no
+ * other allows.
+ */
 export interface CompiledAuthorizationPolicy {
   readonly policy: AuthorizationPolicy;
   readonly http: readonly CompiledRule[];

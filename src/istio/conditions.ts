@@ -5,6 +5,7 @@ import {
   cidr,
   headerMatcher,
   isPathTemplate,
+  listOrText,
   namespaceRegex,
   serviceAccountRegex,
   stringMatcher,
@@ -26,7 +27,9 @@ interface Generator<Node> {
   readonly node: (values: readonly string[], context: Context) => Node;
 }
 
+/** Makes what is asked for. */
 export type PermissionGenerator = Generator<Permission>;
+/** Makes who asks. */
 export type PrincipalGenerator = Generator<Principal>;
 
 function permissions(httpOnly: boolean, one: (value: string) => Permission): PermissionGenerator {
@@ -49,12 +52,15 @@ function named(principalName: ReturnType<typeof stringMatcher>): Principal {
 export const hosts: PermissionGenerator = permissions(true, (v) => ({
   header: headerMatcher(":authority", v, true),
 }));
+/** By `:method`, with case. */
 export const methods: PermissionGenerator = permissions(true, (v) => ({
   header: headerMatcher(":method", v),
 }));
+/** By the path without its query: a path template, or a string with at most one star at an end. */
 export const paths: PermissionGenerator = permissions(true, (v) =>
   isPathTemplate(v) ? { uriTemplate: uriTemplate(v) } : { urlPath: { path: stringMatcher(v) } },
 );
+/** By the port of the listener's own address. */
 export const ports: PermissionGenerator = permissions(false, (v) => ({ destinationPort: Number(v) }));
 const destinationIp = permissions(false, (v) => ({ destinationIp: cidr(v) }));
 const sni = permissions(false, (v) => ({ requestedServerName: stringMatcher(v) }));
@@ -66,20 +72,26 @@ export const sourcePrincipals: PrincipalGenerator = {
     orIds: { ids: expandPrincipals(values, trustDomains).map((v) => named(stringMatcher(v, "spiffe://"))) },
   }),
 };
+/** By issuer and subject of the verified token. */
 export const requestPrincipals: PrincipalGenerator = { httpOnly: true, node: requestPrincipal };
+/** By a service account, of the policy's namespace where the value names none. */
 export const serviceAccounts: PrincipalGenerator = principals(false, (v, { namespace }) =>
   named({ safeRegex: { regex: serviceAccountRegex(v, namespace) } }),
 );
+/** By the trust domain of the caller's SPIFFE id. */
 export const trustDomains: PrincipalGenerator = {
   httpOnly: false,
   node: (values, context) => ({
     orIds: { ids: expandTrustDomains(values, context.trustDomains).map((v) => named(trustDomainMatcher(v))) },
   }),
 };
+/** By the namespace of the caller's SPIFFE id. */
 export const namespaces: PrincipalGenerator = principals(false, (v) =>
   named({ safeRegex: { regex: namespaceRegex(v) } }),
 );
+/** By the client's address as X-Forwarded-For gives it. */
 export const remoteIpBlocks: PrincipalGenerator = principals(false, (v) => ({ remoteIp: cidr(v) }));
+/** By the address of the TCP peer. */
 export const ipBlocks: PrincipalGenerator = principals(false, (v) => ({ directRemoteIp: cidr(v) }));
 
 /** A key of `when`, on the side where Istio puts it; `unusable` keys pass validation and mean nothing. */
@@ -134,7 +146,7 @@ function bracketed(key: string, prefix: string): string | undefined {
   return key.startsWith(prefix) && rest.startsWith("[") && rest.endsWith("]") ? rest : undefined;
 }
 
-/** `experimental.envoy.filters.NS[key]`: a value in brackets asks for a list that holds it. */
+/** `experimental.envoy.filters.NS[key]`. */
 function filterMetadata(key: string): PermissionGenerator {
   const open = key.indexOf("[");
   const filter = key.slice("experimental.".length, open);
@@ -145,13 +157,7 @@ function filterMetadata(key: string): PermissionGenerator {
       metadata: {
         filter,
         path,
-        value: anyValue(
-          values.map((v) =>
-            v.startsWith("[") && v.endsWith("]")
-              ? { listMatch: { oneOf: { stringMatch: stringMatcher(v.replace(/^[[\]]+|[[\]]+$/g, "")) } } }
-              : { stringMatch: stringMatcher(v) },
-          ),
-        ),
+        value: anyValue(values.map((v) => listOrText(v, stringMatcher))),
       },
     }),
   };

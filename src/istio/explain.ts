@@ -20,8 +20,9 @@ export interface NearestMiss {
 }
 
 /**
- * Finds the nearest miss among the ALLOW policies that apply to a request which none of them allows. Undefined when
- * none of them has a rule that can match on this protocol. Compiles as it goes: for `check --explain`, not for requests.
+ * Finds the nearest miss among the ALLOW policies that apply to a request which none of them allows.
+ * Undefined when none of them has a rule that can match on this protocol. Compiles as it goes: for `check
+ * --explain`, not for requests.
  */
 export function nearestMiss(
   policies: readonly AuthorizationPolicy[],

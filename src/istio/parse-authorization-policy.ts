@@ -1,17 +1,13 @@
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
-  codes,
   type Fields,
-  type Finding,
-  finding,
   type Parsed,
-  type Path,
   type ResourceDocument,
   readFields,
   readText,
-  show,
   wrongType,
-} from "../diagnostics/index.js";
+} from "../documents/index.js";
 import type { AuthorizationPolicy } from "./authorization-policy.js";
 import { readRules } from "./parse-rule.js";
 import { readAttachment } from "./parse-selector.js";
@@ -30,8 +26,8 @@ const dryRunAnnotation = "istio.io/dry-run";
 const here: Path = ["spec"];
 
 /**
- * A `security.istio.io` AuthorizationPolicy of either version. Refuses what Istio's CRD or istiod refuses, unknown
- * fields, and values that Istio lets through and at which Envoy ends. An absent spec allows nothing.
+ * A `security.istio.io` AuthorizationPolicy of either version. Refuses what Istio's CRD or istiod refuses,
+ * unknown fields, and values that Istio lets through and at which Envoy ends. An absent spec allows nothing.
  *
  * `spec` is also set when the only errors are `customNeedsIdentity`, which do not count in a Mesh with
  * `customSeesIdentity`.

@@ -1,13 +1,5 @@
-import {
-  asFields,
-  codes,
-  type Finding,
-  finding,
-  type Path,
-  readText,
-  readTexts,
-  show,
-} from "../diagnostics/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { asFields, readText, readTexts } from "../documents/index.js";
 import type { Condition } from "./authorization-policy.js";
 import { nestedKeys } from "./claims.js";
 import {

@@ -1,16 +1,5 @@
-import {
-  asFields,
-  codes,
-  type Fields,
-  type Finding,
-  finding,
-  type Path,
-  readFields,
-  readList,
-  readTexts,
-  show,
-  wrongType,
-} from "../diagnostics/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { asFields, type Fields, readFields, readList, readTexts, wrongType } from "../documents/index.js";
 import {
   type AuthorizationPolicy,
   type Condition,

@@ -1,17 +1,14 @@
-import { readSelector, type Selector } from "../attributes/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
-  codes,
   type Fields,
-  type Finding,
-  finding,
   nameOf,
-  type Path,
   readList,
+  readSelector,
   readText,
-  show,
+  type Selector,
   wrongType,
-} from "../diagnostics/index.js";
+} from "../documents/index.js";
 import type { TargetRef } from "./authorization-policy.js";
 
 /** What `selector`, `targetRef` and `targetRefs` of a spec say. */
@@ -30,7 +27,10 @@ const targets: readonly string[] = [
   "gateway.networking.k8s.io/GatewayClass",
 ];
 
-/** Reads the three ways to attach a policy, of which at most one may be given; the old `targetRef` is one of `targetRefs`. */
+/**
+ * Reads the three ways to attach a policy, of which at most one may be given; the old `targetRef` is one of
+ * `targetRefs`.
+ */
 export function readAttachment(spec: Fields, at: Path, out: Finding[]): Attached {
   const given = ["selector", "targetRef", "targetRefs"].filter((key) => spec[key] !== undefined);
   const second = given[1];

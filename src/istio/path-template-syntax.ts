@@ -1,16 +1,12 @@
 import { codes, show } from "../diagnostics/index.js";
+import { maxTemplateLength, templateLiteral } from "../matchers/index.js";
 import type { Problem } from "./validate-values.js";
 import { isPathTemplate, uriTemplate } from "./values.js";
 
-/** Characters of a literal segment in a template; RFC 3986 pchar without the star. */
-const literal = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/;
-
-/** Envoy's limit on `path_template`, in characters. */
-const maxTemplateLength = 256;
-
 /**
- * What is wrong with a value of `paths` or `notPaths`. Braces are only allowed as whole segments `{*}` and `{**}`, with
- * nothing templated behind `{**}`; beside a template every segment must be a literal that Envoy's `uri_template` takes.
+ * What is wrong with a value of `paths` or `notPaths`. Braces are only allowed as whole segments `{*}` and
+ * `{**}`, with nothing templated behind `{**}`; beside a template every segment must be a literal that
+ * Envoy's `uri_template` takes.
  */
 export function checkPath(value: string): Problem | undefined {
   if (!/[{}]/.test(value)) return undefined;
@@ -25,7 +21,7 @@ export function checkPath(value: string): Problem | undefined {
         value,
         `has braces in ${show(segment)}, expected \`{*}\` or \`{**}\` as a whole segment`,
       );
-    } else if (template && !literal.test(segment)) {
+    } else if (template && !templateLiteral.test(segment)) {
       const what = segment === "" ? "an empty segment" : `segment ${show(segment)}`;
       return invalid(
         value,

@@ -1,5 +1,6 @@
 import type { Workload } from "../attributes/index.js";
-import type { AuthorizationPolicy, Selector, TargetRef } from "./authorization-policy.js";
+import type { Selector } from "../documents/index.js";
+import type { AuthorizationPolicy, TargetRef } from "./authorization-policy.js";
 
 /** A Gateway API workload names its Gateway by this label. */
 const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";
@@ -7,13 +8,18 @@ const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";
 /** What decides whether a resource applies to a workload. */
 export type Attachment = Pick<AuthorizationPolicy, "namespace" | "selector" | "targetRefs">;
 
-/** Namespaces whose policies can apply to a workload: the root, its own, and those of the services a waypoint serves. */
+/**
+ * Namespaces whose policies can apply to a workload: the root, its own, and those of the services a waypoint
+ * serves.
+ */
 export function policyNamespaces(workload: Workload, rootNamespace: string): ReadonlySet<string> {
   const served = workload.type === "waypoint" ? workload.services.map((service) => service.namespace) : [];
   return new Set([rootNamespace, workload.namespace, ...served]);
 }
 
-/** Whether a policy applies to a workload (Istio's ShouldAttachPolicy), its namespace being one of the above. */
+/**
+ * Whether a policy applies to a workload (Istio's ShouldAttachPolicy), its namespace being one of the above.
+ */
 export function selects(policy: Attachment, workload: Workload, rootNamespace: string): boolean {
   const gateway = workload.labels.get(gatewayNameLabel);
   if (gateway === undefined) return policy.targetRefs.length === 0 && hasLabels(policy.selector, workload);

@@ -61,9 +61,9 @@ interface Draft<Node> {
 }
 
 /**
- * Translates rule `index` of a policy, or gives undefined when nothing of it can ever match. A condition that the
- * protocol does not have (HTTP on TCP) or that is unusable drops the whole rule of an ALLOW policy, and only itself from
- * any other: both ways refuse more, never less.
+ * Translates rule `index` of a policy, or gives undefined when nothing of it can ever match. A condition that
+ * the protocol does not have (HTTP on TCP) or that is unusable drops the whole rule of an ALLOW policy, and
+ * only itself from any other: both ways refuse more, never less.
  */
 export function translateRule(
   policy: AuthorizationPolicy,

@@ -8,8 +8,8 @@ export interface TrustDomains {
 const pointer = "cluster.local";
 
 /**
- * Principals written for one name of the trust domain, rewritten for all of them. Only values of exactly five parts
- * (`TD/ns/N/sa/S`) are; prefixes of other lengths and foreign domains stay as written.
+ * Principals written for one name of the trust domain, rewritten for all of them. Only values of exactly five
+ * parts (`TD/ns/N/sa/S`) are; prefixes of other lengths and foreign domains stay as written.
  */
 export function expandPrincipals(principals: readonly string[], domains: TrustDomains): readonly string[] {
   const bundle = bundleOf(domains);

@@ -1,17 +1,25 @@
-import type { CidrRange } from "../matchers/index.js";
-import { type HeaderMatcher, parseCidr, type StringMatcher, type UriTemplate } from "../matchers/index.js";
+import {
+  type CidrRange,
+  type HeaderMatcher,
+  parseCidr,
+  type StringMatcher,
+  type UriTemplate,
+  uriTemplateType,
+  type ValueMatcher,
+} from "../matchers/index.js";
 
 /** Any non-empty value. */
 export const nonEmpty: StringMatcher = { safeRegex: { regex: ".+" } };
 
 /** RE2 quoting, as Go's regexp.QuoteMeta: the same characters, so that printed rules equal Istio's. */
-export function quoteRegex(text: string): string {
+function quoteRegex(text: string): string {
   return text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
 }
 
 /**
- * A policy value as a string matcher: `*` is any non-empty value, `*abc` a suffix, `abc*` a prefix, else exact; a star
- * elsewhere is a literal one and the leading star is looked at first. `prefix` stands before the value, but for `*`.
+ * A policy value as a string matcher: `*` is any non-empty value, `*abc` a suffix, `abc*` a prefix, else
+ * exact; a star elsewhere is a literal one and the leading star is looked at first. `prefix` stands before
+ * the value, but for `*`.
  */
 export function stringMatcher(value: string, prefix = ""): StringMatcher {
   if (value === "*") return nonEmpty;
@@ -21,6 +29,12 @@ export function stringMatcher(value: string, prefix = ""): StringMatcher {
   }
   if (value.endsWith("*")) return { prefix: prefix + value.slice(0, -1) };
   return { exact: prefix + value };
+}
+
+/** A value of filter metadata: one in brackets asks for a list that holds what is in them. */
+export function listOrText(value: string, toMatcher: (text: string) => StringMatcher): ValueMatcher {
+  if (!value.startsWith("[") || !value.endsWith("]")) return { stringMatch: toMatcher(value) };
+  return { listMatch: { oneOf: { stringMatch: toMatcher(value.replace(/^[[\]]+|[[\]]+$/g, "")) } } };
 }
 
 /** A policy value on a header: as {@link stringMatcher}, but `*` is any value, the empty one too. */
@@ -40,7 +54,7 @@ export function uriTemplate(value: string): UriTemplate {
   return {
     name: "uri-template",
     typedConfig: {
-      "@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+      "@type": uriTemplateType,
       pathTemplate: value.replaceAll("{*}", "*").replaceAll("{**}", "**"),
     },
   };

@@ -6,10 +6,10 @@ import { compileString } from "./string.js";
 type Headers = ReadonlyMap<string, readonly ByteString[]>;
 
 /**
- * `envoy.config.route.v3.HeaderMatcher` as Envoy 1.40's RBAC filter applies it: each line of the header is matched by
- * itself, one that matches is enough, and `invertMatch` turns that result round: no line may match. A header that is
- * not there fails either way, unless it is treated as empty. `name` is compared in lower case; `host` means
- * `:authority`.
+ * `envoy.config.route.v3.HeaderMatcher` as Envoy 1.40's RBAC filter applies it: each line of the header is
+ * matched by itself, one that matches is enough, and `invertMatch` turns that result round: no line may
+ * match. A header that is not there fails either way, unless it is treated as empty. `name` is compared in
+ * lower case; `host` means `:authority`.
  */
 export function compileHeader(matcher: HeaderMatcher): Predicate<Headers> {
   const lower = matcher.name.toLowerCase();

@@ -13,7 +13,8 @@ export type {
   UriTemplate,
   ValueMatcher,
 } from "./model.js";
-export { compilePathTemplate } from "./path-template.js";
+export { uriTemplateType } from "./model.js";
+export { compilePathTemplate, maxTemplateLength, templateLiteral } from "./path-template.js";
 export { compileRegex } from "./regex.js";
 export { compileString } from "./string.js";
-export { compileMetadata, compileValue } from "./value.js";
+export { compileMetadata } from "./value.js";

@@ -1,10 +1,12 @@
 /** A condition on `T`, made at load and asked per request. Pure, never throws. */
 export type Predicate<T> = (subject: T) => boolean;
 
+/** Holds for everything. */
 export function always(): boolean {
   return true;
 }
 
+/** Holds for nothing. */
 export function never(): boolean {
   return false;
 }

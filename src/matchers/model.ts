@@ -1,11 +1,12 @@
 /**
- * The matchers that Envoy's APIs share, as plain JSON data in proto3 JSON spelling. Exactly one member of each union
- * is set.
+ * The matchers that Envoy's APIs share, as plain JSON data in proto3 JSON spelling. Exactly one member of
+ * each union is set.
  */
 
 /** `envoy.type.matcher.v3.StringMatcher`. Texts are UTF-8 as in the YAML, compared as bytes. */
 export type StringMatcher = StringPattern & { readonly ignoreCase?: boolean };
 
+/** How a text is compared: exactly one of these. */
 export type StringPattern =
   | { readonly exact: string }
   | { readonly prefix: string }
@@ -28,19 +29,25 @@ export interface HeaderMatcher {
   readonly treatMissingHeaderAsEmpty?: boolean;
 }
 
+/** `envoy.type.matcher.v3.PathMatcher`. */
 export interface PathMatcher {
   readonly path: StringMatcher;
 }
+
+/** The only path matcher that Envoy's RBAC has. */
+export const uriTemplateType =
+  "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
 
 /** The `uri_template` extension: `*` is one segment, `**` any rest. */
 export interface UriTemplate {
   readonly name: string;
   readonly typedConfig: {
-    readonly "@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
+    readonly "@type": typeof uriTemplateType;
     readonly pathTemplate: string;
   };
 }
 
+/** `envoy.config.core.v3.CidrRange`. */
 export interface CidrRange {
   readonly addressPrefix: string;
   readonly prefixLen: number;
@@ -52,6 +59,7 @@ export interface Int32Range {
   readonly end: number;
 }
 
+/** `envoy.type.matcher.v3.MetadataMatcher`. */
 export interface MetadataMatcher {
   readonly filter: string;
   readonly path: readonly { readonly key: string }[];

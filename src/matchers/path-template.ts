@@ -2,13 +2,21 @@ import type { ByteString } from "../attributes/index.js";
 import type { Predicate } from "./logic.js";
 import { compileRegex } from "./regex.js";
 
+/** RFC 3986 pchar without the star. */
+const plain = "a-zA-Z0-9\\-._~%!$&'()+,;:@=";
+
+/** A literal segment of a template as parsers take it: a star in it, which repeats, they refuse. */
+export const templateLiteral: RegExp = new RegExp(`^[${plain}]+$`);
+
+/** Envoy's limit on `path_template`, in characters. */
+export const maxTemplateLength = 256;
+
 /** Characters that Envoy 1.40 lets stand in a literal and `*` stand for; `**` adds the slash. */
-const pchar = "a-zA-Z0-9\\-._~%!$&'()*+,;:@=";
+const pchar = `${plain}*`;
 const literal = new RegExp(`^[${pchar}]+$`);
 const variable = /^([^{}]*)\{([A-Za-z][A-Za-z0-9_]{0,15})(?:=([^{}]+))?\}([^{}]*)$/;
 
-/** Envoy's limits, in characters and in variables. */
-const maxLength = 256;
+/** Envoy's limit on the variables of a template. */
 const maxVariables = 5;
 
 /** What is between two slashes, as the source of a regular expression, and what is in it. */
@@ -24,17 +32,18 @@ interface Segment {
 }
 
 /**
- * Envoy's `uri_template` path match: `*` stands for one non-empty segment or its start, `**` for any rest, both also
- * inside `{name=…}`; `{name}` is `{name=*}`. A star behind text is no wildcard: in Envoy 1.40 it repeats what is before
- * it, as in a regular expression. Applied to the path without its query.
+ * Envoy's `uri_template` path match: `*` stands for one non-empty segment or its start, `**` for any rest,
+ * both also inside `{name=…}`; `{name}` is `{name=*}`. A star behind text is no wildcard: in Envoy 1.40 it
+ * repeats what is before it, as in a regular expression. Applied to the path without its query.
  *
- * Throws for what Envoy does not load (it ends while it starts), and for a star that repeats nothing, with which
- * Envoy's matcher never matches: a trap under DENY.
+ * Throws for what Envoy does not load (it ends while it starts), and for a star that repeats nothing, with
+ * which Envoy's matcher never matches: a trap under DENY.
  */
 export function compilePathTemplate(template: string): Predicate<ByteString> {
   const segments = template.startsWith("/") ? template.slice(1).split(slashOutsideBraces) : undefined;
   if (segments === undefined) throw refused(template, "must start with `/`");
-  if (template.length > maxLength) throw refused(template, `is longer than ${maxLength} characters`);
+  if (template.length > maxTemplateLength)
+    throw refused(template, `is longer than ${maxTemplateLength} characters`);
   const last = segments.length - 1;
   const parsed = segments.map((text, at) => {
     if (text === "" && at === last) return empty;
@@ -51,7 +60,8 @@ export function compilePathTemplate(template: string): Predicate<ByteString> {
   if (new Set(names).size < names.length) throw refused(template, "names a variable twice");
   const source = `/${parsed.map((segment) => segment.source).join("/")}`;
   if (parsed.some((segment) => segment.repeats)) return repeating(template, source);
-  // One `**` at most and one class per segment: no two neighbours can trade characters, so backtracking stays linear.
+  // One `**` at most and one class per segment: no two neighbours can trade characters, so backtracking stays
+  // linear.
   const regex = new RegExp(`^${source}$`);
   return (path) => regex.test(path);
 }

@@ -3,14 +3,14 @@ import { type ByteString, toBytes } from "../attributes/index.js";
 import { any, type Predicate } from "./logic.js";
 
 /**
- * A regular expression in RE2 syntax that must match the whole value, as Envoy 1.40's `safe_regex`. Linear in the
- * value. Throws when Envoy would not load it.
+ * A regular expression in RE2 syntax that must match the whole value, as Envoy 1.40's `safe_regex`. Linear in
+ * the value. Throws when Envoy would not load it.
  *
- * Envoy compiles with RE2's Latin-1 encoding: expression and value are bytes, `.` is one byte, and a character beyond
- * ASCII in the expression is the bytes of its UTF-8 form.
+ * Envoy compiles with RE2's Latin-1 encoding: expression and value are bytes, `.` is one byte, and a
+ * character beyond ASCII in the expression is the bytes of its UTF-8 form.
  *
- * Expressions that are only literals, `.*`, `.+`, `(X|)` and `(X)?`, which is what Istio's translation makes, are
- * matched without a regex engine.
+ * Expressions that are only literals, `.*`, `.+`, `(X|)` and `(X)?`, which is what Istio's translation makes,
+ * are matched without a regex engine.
  */
 export function compileRegex(regex: string): Predicate<ByteString> {
   const bytes = toBytes(regex);
@@ -31,12 +31,14 @@ function compileGeneral(regex: ByteString): Predicate<ByteString> {
   return (value) => compiled.matches(value);
 }
 
-/** A literal passage, an escape with its argument, the start of a named group, a class name, or one character. */
+/**
+ * A literal passage, an escape with its argument, the start of a named group, a class name, or one character.
+ */
 const token = /\\Q.*?(?:\\E|$)|\(\?P?<\w+>|\\x\{([0-9A-Fa-f]*)\}|\\([0-7]{1,3})|\\.|\[:\^?\w+:\]|./gs;
 
 /**
- * What RE2 does otherwise than RE2JS as Envoy uses it: `\C` is a byte like any other, no character is above 0xff, and
- * groups are not captured, so that a name may stand twice.
+ * What RE2 does otherwise than RE2JS as Envoy uses it: `\C` is a byte like any other, no character is above
+ * 0xff, and groups are not captured, so that a name may stand twice.
  */
 function inLatin1(regex: ByteString): string {
   let inClass = false;

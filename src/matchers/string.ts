@@ -4,8 +4,8 @@ import type { StringMatcher } from "./model.js";
 import { compileRegex } from "./regex.js";
 
 /**
- * `envoy.type.matcher.v3.StringMatcher` as a predicate on bytes. `ignoreCase` folds A to Z only. Throws for what Envoy
- * would not load: a regex that is not RE2, or one beside `ignoreCase`.
+ * `envoy.type.matcher.v3.StringMatcher` as a predicate on bytes. `ignoreCase` folds A to Z only. Throws for
+ * what Envoy would not load: a regex that is not RE2, or one beside `ignoreCase`.
  */
 export function compileString(matcher: StringMatcher): Predicate<ByteString> {
   const fold = matcher.ignoreCase === true;

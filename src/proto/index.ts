@@ -5,66 +5,24 @@
  * since defaults are not filled in. Well-known types keep the camelCase names of protobufjs (`structValue`).
  */
 
-export type { Address, Address__Output } from "./generated/envoy/config/core/v3/Address.js";
-export type { HeaderMap, HeaderMap__Output } from "./generated/envoy/config/core/v3/HeaderMap.js";
-export type { HeaderValue, HeaderValue__Output } from "./generated/envoy/config/core/v3/HeaderValue.js";
 export type {
   _envoy_config_core_v3_HeaderValueOption_HeaderAppendAction as HeaderAppendAction,
   HeaderValueOption,
   HeaderValueOption__Output,
 } from "./generated/envoy/config/core/v3/HeaderValueOption.js";
-export type { Metadata, Metadata__Output } from "./generated/envoy/config/core/v3/Metadata.js";
+export type { Metadata__Output } from "./generated/envoy/config/core/v3/Metadata.js";
 export type {
-  QueryParameter,
-  QueryParameter__Output,
-} from "./generated/envoy/config/core/v3/QueryParameter.js";
-export type {
-  SocketAddress,
-  SocketAddress__Output,
-} from "./generated/envoy/config/core/v3/SocketAddress.js";
-export type {
-  _envoy_service_auth_v3_AttributeContext_HttpRequest as HttpRequest,
   _envoy_service_auth_v3_AttributeContext_HttpRequest__Output as HttpRequest__Output,
-  _envoy_service_auth_v3_AttributeContext_Peer as Peer,
   _envoy_service_auth_v3_AttributeContext_Peer__Output as Peer__Output,
-  AttributeContext,
   AttributeContext__Output,
 } from "./generated/envoy/service/auth/v3/AttributeContext.js";
-export type {
-  AuthorizationClient,
-  AuthorizationDefinition,
-  AuthorizationHandlers,
-} from "./generated/envoy/service/auth/v3/Authorization.js";
-export type {
-  CheckRequest,
-  CheckRequest__Output,
-} from "./generated/envoy/service/auth/v3/CheckRequest.js";
+export type { CheckRequest, CheckRequest__Output } from "./generated/envoy/service/auth/v3/CheckRequest.js";
 export type {
   CheckResponse,
   CheckResponse__Output,
 } from "./generated/envoy/service/auth/v3/CheckResponse.js";
-export type {
-  DeniedHttpResponse,
-  DeniedHttpResponse__Output,
-} from "./generated/envoy/service/auth/v3/DeniedHttpResponse.js";
-export type {
-  OkHttpResponse,
-  OkHttpResponse__Output,
-} from "./generated/envoy/service/auth/v3/OkHttpResponse.js";
-export type { HttpStatus, HttpStatus__Output } from "./generated/envoy/type/v3/HttpStatus.js";
-export type { StatusCode, StatusCode__Output } from "./generated/envoy/type/v3/StatusCode.js";
-export type { ProtoGrpcType as AuthProtoGrpcType } from "./generated/external_auth.js";
-export type { Any, Any__Output } from "./generated/google/protobuf/Any.js";
-export type { BoolValue, BoolValue__Output } from "./generated/google/protobuf/BoolValue.js";
-export type { ListValue, ListValue__Output } from "./generated/google/protobuf/ListValue.js";
+export type { OkHttpResponse__Output } from "./generated/envoy/service/auth/v3/OkHttpResponse.js";
+export type { StatusCode } from "./generated/envoy/type/v3/StatusCode.js";
 export type { Struct, Struct__Output } from "./generated/google/protobuf/Struct.js";
-export type { Timestamp, Timestamp__Output } from "./generated/google/protobuf/Timestamp.js";
 export type { Value, Value__Output } from "./generated/google/protobuf/Value.js";
-export type { Status, Status__Output } from "./generated/google/rpc/Status.js";
-export type {
-  HealthClient,
-  HealthDefinition,
-  HealthHandlers,
-} from "./generated/grpc/health/v1/Health.js";
-export type { ProtoGrpcType as HealthProtoGrpcType } from "./generated/health.js";
-export { PROTO_SERVICES, type ProtoService } from "./services.js";
+export { PROTO_SERVICES } from "./services.js";

@@ -20,16 +20,21 @@ import type { Permission, Principal, RbacPolicy, SourcedMetadata } from "./model
 type Condition = Predicate<Attributes>;
 
 /** Metadata in this namespace is what stage 3 verified, never what the wire says. */
-const jwtFilter = "envoy.filters.http.jwt_authn";
+export const jwtFilter = "envoy.filters.http.jwt_authn";
 
 /**
- * One RBAC policy as a predicate: some permission and some principal match. Cheap conditions do not go first: order is
- * the author's. Throws when a regex or template is one that Envoy would not load; parsers have refused those before.
+ * One RBAC policy as a predicate: some permission and some principal match. Cheap conditions do not go first:
+ * order is the author's. Throws when a regex or template is one that Envoy would not load; parsers have
+ * refused those before.
  */
 export function compileRbacPolicy(policy: RbacPolicy): Condition {
   return all([any(policy.permissions.map(compilePermission)), any(policy.principals.map(compilePrincipal))]);
 }
 
+/**
+ * What is asked for, as a predicate. HTTP conditions hold for no TCP connection. Throws as
+ * `compileRbacPolicy` does.
+ */
 export function compilePermission(permission: Permission): Condition {
   if ("any" in permission) return permission.any ? always : never;
   if ("andRules" in permission) return all(permission.andRules.rules.map(compilePermission));
@@ -61,6 +66,7 @@ export function compilePermission(permission: Permission): Condition {
   return compileSourcedMetadata(permission.sourcedMetadata);
 }
 
+/** Who asks, as a predicate. Throws as `compileRbacPolicy` does. */
 export function compilePrincipal(principal: Principal): Condition {
   if ("any" in principal) return principal.any ? always : never;
   if ("andIds" in principal) return all(principal.andIds.ids.map(compilePrincipal));
@@ -95,9 +101,10 @@ function compileHeaders(matcher: HeaderMatcher): Condition {
   return ({ request }) => matches(request?.headers ?? noHeaders);
 }
 
+/** A request without a path, a CONNECT, has none that could match, as in Envoy: not even `.*` does. */
 function compileUrlPath(matcher: PathMatcher): Condition {
   const matches = compileString(matcher.path);
-  return ({ request }) => request !== undefined && matches(request.urlPath);
+  return ({ request }) => request !== undefined && request.path !== "" && matches(request.urlPath);
 }
 
 function compileDynamicMetadata(matcher: MetadataMatcher): Condition {

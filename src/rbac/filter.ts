@@ -40,8 +40,8 @@ export function sortRules(rules: readonly CompiledRule[]): readonly CompiledRule
 }
 
 /**
- * The rules of a whole RBAC model; `rule` is the index of the policy's key in string order. `policyOf` names the
- * resource that a key stands for, as `NAMESPACE/NAME`.
+ * The rules of a whole RBAC model; `rule` is the index of the policy's key in string order. `policyOf` names
+ * the resource that a key stands for, as `NAMESPACE/NAME`.
  */
 export function compileRbac(rbac: Rbac, policyOf: (key: string) => string): RuleSet {
   const keys = Object.keys(rbac.policies).sort();

@@ -1,4 +1,4 @@
-export { compilePermission, compilePrincipal, compileRbacPolicy } from "./compile.js";
+export { compilePermission, compilePrincipal, compileRbacPolicy, jwtFilter } from "./compile.js";
 export {
   type CompiledRule,
   compileRbac,
@@ -9,3 +9,4 @@ export {
 } from "./filter.js";
 export type * from "./model.js";
 export { type EnvoyRbac, parseEnvoyRbac } from "./parse.js";
+export { maxProgramSize } from "./regex-syntax.js";

@@ -9,8 +9,8 @@ import type {
 } from "../matchers/index.js";
 
 /**
- * `envoy.config.rbac.v3.RBAC` and what it holds, as plain JSON data in proto3 JSON spelling, so that it can be
- * printed, compared and loaded into Envoy's own RBAC filter. Exactly one member of each union is set.
+ * `envoy.config.rbac.v3.RBAC` and what it holds, as plain JSON data in proto3 JSON spelling, so that it can
+ * be printed, compared and loaded into Envoy's own RBAC filter. Exactly one member of each union is set.
  */
 export interface Rbac {
   readonly action: RbacAction;
@@ -18,6 +18,7 @@ export interface Rbac {
   readonly policies: Readonly<Record<string, RbacPolicy>>;
 }
 
+/** LOG matches and refuses nothing. */
 export type RbacAction = "ALLOW" | "DENY" | "LOG";
 
 /** Matches when any permission and any principal match. */
@@ -26,6 +27,7 @@ export interface RbacPolicy {
   readonly principals: readonly Principal[];
 }
 
+/** Permissions under `andRules` and `orRules`. */
 export interface PermissionSet {
   readonly rules: readonly Permission[];
 }
@@ -46,6 +48,7 @@ export type Permission =
   | { readonly metadata: MetadataMatcher }
   | { readonly sourcedMetadata: SourcedMetadata };
 
+/** Principals under `andIds` and `orIds`. */
 export interface PrincipalSet {
   readonly ids: readonly Principal[];
 }
@@ -65,6 +68,7 @@ export type Principal =
   | { readonly metadata: MetadataMatcher }
   | { readonly sourcedMetadata: SourcedMetadata };
 
+/** `envoy.config.rbac.v3.SourcedMetadata`: metadata of other filters, or of the route. */
 export interface SourcedMetadata {
   readonly metadataMatcher: MetadataMatcher;
   readonly metadataSource?: "DYNAMIC" | "ROUTE";

@@ -1,4 +1,5 @@
-import { codes, type Finding, finding, type Message, type Path, pathOf } from "../diagnostics/index.js";
+import { codes, type Finding, finding, type Path } from "../diagnostics/index.js";
+import { type Message, pathOf } from "../documents/index.js";
 
 /** Reads one member of a oneof; undefined when it is wrong, with a finding. */
 export type Reader<Value> = (message: Message, field: string, out: Finding[]) => Value | undefined;
@@ -25,6 +26,7 @@ export function readOneof<Value>(
   return undefined;
 }
 
+/** Adds a finding for each field that is set and cannot be answered. */
 export function refuseUnanswerable(message: Message, unanswerable: Unanswerable, out: Finding[]): void {
   for (const [name, why] of Object.entries(unanswerable)) {
     if (!message.written.has(name)) continue;

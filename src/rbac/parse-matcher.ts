@@ -1,27 +1,25 @@
-import { parseIp } from "../attributes/index.js";
+import { breaksLine, parseIp } from "../attributes/index.js";
+import { codes, type Finding, finding, show } from "../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageFlag,
   messageText,
   pathOf,
   readInteger,
   readMessage,
-  show,
   wrongType,
-} from "../diagnostics/index.js";
-import type {
-  CidrRange,
-  HeaderMatcher,
-  Int32Range,
-  PathMatcher,
-  RegexMatcher,
-  StringMatcher,
-  StringPattern,
-  UriTemplate,
+} from "../documents/index.js";
+import {
+  type CidrRange,
+  type HeaderMatcher,
+  type Int32Range,
+  type PathMatcher,
+  type RegexMatcher,
+  type StringMatcher,
+  type StringPattern,
+  type UriTemplate,
+  uriTemplateType,
 } from "../matchers/index.js";
 import { type Reader, readOneof } from "./oneof.js";
 import { checkRegex } from "./regex-syntax.js";
@@ -96,7 +94,8 @@ function readRegex(owner: Message, field: string, out: Finding[]): RegexMatcher 
 }
 
 const headerSpecifiers: Readonly<Record<string, Reader<Partial<HeaderMatcher>>>> = {
-  // Envoy takes an empty `exact_match` for any value, but an empty `string_match.exact` for the empty one: measured.
+  // Envoy takes an empty `exact_match` for any value, but an empty `string_match.exact` for the empty one:
+  // measured.
   exactMatch: (m, f, out) => {
     const exact = messageText(m, f, out);
     return { stringMatch: exact === "" ? { safeRegex: { regex: ".*" } } : { exact } };
@@ -115,13 +114,14 @@ const headerFields: ReadonlySet<string> = new Set([
   ...["name", "invertMatch", "treatMissingHeaderAsEmpty"],
 ]);
 
-/** `envoy.config.route.v3.HeaderMatcher`; the deprecated specifiers become `stringMatch`. None means: present. */
+/**
+ * `envoy.config.route.v3.HeaderMatcher`; the deprecated specifiers become `stringMatch`. None means: present.
+ */
 export function readHeader(owner: Message, field: string, out: Finding[]): HeaderMatcher | undefined {
   const message = readField(owner, field, headerFields, out);
   if (message === undefined) return undefined;
   const name = readNonEmpty(message, "name", out);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these three are what Envoy refuses
-  if (name !== undefined && /[\u0000\r\n]/.test(name)) {
+  if (name !== undefined && breaksLine(name)) {
     const text = `header name ${show(name)} has a line break or NUL, expected a header name`;
     out.push(finding(codes.invalidName, pathOf(message, "name"), text));
   }
@@ -185,7 +185,6 @@ export function readCidr(owner: Message, field: string, out: Finding[]): CidrRan
 
 const extensionFields: ReadonlySet<string> = new Set(["name", "typedConfig"]);
 const templateFields: ReadonlySet<string> = new Set(["@type", "pathTemplate"]);
-const templateType = "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
 
 /** `envoy.config.core.v3.TypedExtensionConfig` with the only path matcher that Envoy's RBAC has. */
 export function readUriTemplate(owner: Message, field: string, out: Finding[]): UriTemplate | undefined {
@@ -194,14 +193,14 @@ export function readUriTemplate(owner: Message, field: string, out: Finding[]): 
   const name = readNonEmpty(message, "name", out);
   const raw = fieldOf(message, "typedConfig");
   const type = typeof raw === "object" && raw !== null && "@type" in raw ? raw["@type"] : undefined;
-  if (type !== templateType) {
+  if (type !== uriTemplateType) {
     out.push(
       type === undefined
-        ? wrongType(undefined, [...pathOf(message, "typedConfig"), "@type"], `\`${templateType}\``)
+        ? wrongType(undefined, [...pathOf(message, "typedConfig"), "@type"], `\`${uriTemplateType}\``)
         : finding(
             codes.envoyUnanswerable,
             [...pathOf(message, "typedConfig"), "@type"],
-            `extension type ${show(type)} is not known here, expected \`${templateType}\``,
+            `extension type ${show(type)} is not known here, expected \`${uriTemplateType}\``,
           ),
     );
     return undefined;
@@ -214,7 +213,7 @@ export function readUriTemplate(owner: Message, field: string, out: Finding[]): 
     const text = `path template ${show(pathTemplate)} ${wrong}, expected e.g. \`/items/*\` or \`/files/**\``;
     out.push(finding(codes.invalidValue, pathOf(config, "pathTemplate"), text));
   }
-  return { name, typedConfig: { "@type": templateType, pathTemplate } };
+  return { name, typedConfig: { "@type": uriTemplateType, pathTemplate } };
 }
 
 /** Passes on that something could not be read. */

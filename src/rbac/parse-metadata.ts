@@ -1,8 +1,6 @@
+import { codes, type Finding, finding } from "../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageEnum,
   messageFlag,
@@ -10,7 +8,7 @@ import {
   pathOf,
   readMessage,
   wrongType,
-} from "../diagnostics/index.js";
+} from "../documents/index.js";
 import type { MetadataMatcher, ValueMatcher } from "../matchers/index.js";
 import type { SourcedMetadata } from "./model.js";
 import { mayNest, type Reader, readOneof } from "./oneof.js";

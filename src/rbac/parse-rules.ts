@@ -1,16 +1,5 @@
-import {
-  codes,
-  type Finding,
-  fieldOf,
-  finding,
-  type Message,
-  messageList,
-  type Path,
-  pathOf,
-  readInteger,
-  readMessage,
-  show,
-} from "../diagnostics/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { fieldOf, type Message, messageList, pathOf, readInteger, readMessage } from "../documents/index.js";
 import type { Int32Range } from "../matchers/index.js";
 import type { Permission, Principal } from "./model.js";
 import { mayNest, type Reader, readOneof, type Unanswerable } from "./oneof.js";

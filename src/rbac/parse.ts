@@ -1,25 +1,24 @@
-import { readSelector, type Selector } from "../attributes/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageEnum,
   type Parsed,
-  type Path,
   pathOf,
   type ResourceDocument,
   readMessage,
-  show,
+  readSelector,
+  type Selector,
   wrongType,
-} from "../diagnostics/index.js";
+} from "../documents/index.js";
 import type { Rbac, RbacPolicy } from "./model.js";
 import { refuseUnanswerable, type Unanswerable } from "./oneof.js";
 import { readNodes, readPermission, readPrincipal } from "./parse-rules.js";
 
-/** One RBAC filter of its own, for the workloads of a namespace. At least one of the two rule sets is there. */
+/**
+ * One RBAC filter of its own, for the workloads of a namespace. At least one of the two rule sets is there.
+ */
 export interface EnvoyRbac {
   readonly namespace: string;
   readonly name: string;
@@ -46,8 +45,8 @@ const policyFields: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A document of kind EnvoyRbac. `rules` and `shadowRules` are `envoy.config.rbac.v3.RBAC` with field names in either
- * spelling, validated as Envoy 1.40 validates them; what a check request cannot answer is an error.
+ * A document of kind EnvoyRbac. `rules` and `shadowRules` are `envoy.config.rbac.v3.RBAC` with field names in
+ * either spelling, validated as Envoy 1.40 validates them; what a check request cannot answer is an error.
  */
 export function parseEnvoyRbac(document: ResourceDocument): Parsed<EnvoyRbac> {
   const findings: Finding[] = [];

@@ -3,14 +3,14 @@ import { toBytes } from "../attributes/index.js";
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 
 /** Envoy's default of `re2.max_program_size.error_level`. */
-const maxProgramSize = 100;
+export const maxProgramSize = 100;
 
 /** What a program of RE2 has beyond that of re2js, at the least. */
 const overhead = 2;
 
 /**
- * Says when a regex is not RE2's or when its program, as far as can be told here, is larger than Envoy loads. Envoy
- * reads it byte by byte, so that `é` counts as two.
+ * Says when a regex is not RE2's or when its program, as far as can be told here, is larger than Envoy loads.
+ * Envoy reads it byte by byte, so that `é` counts as two.
  */
 export function checkRegex(regex: string, at: Path, out: Finding[], most: number = maxProgramSize): void {
   try {

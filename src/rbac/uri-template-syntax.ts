@@ -1,16 +1,15 @@
-/** Characters of a literal; Envoy also takes a star, which then means a repetition: that is refused here. */
-const literal = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/;
-const maxLength = 256;
+import { maxTemplateLength, templateLiteral } from "../matchers/index.js";
+
 const maxVariables = 5;
 
 /**
- * Why Envoy would not load a `path_template`, in words that go behind "template `…`"; undefined when it would.
- * Segments are `*`, `**`, `{name}`, `{name=pattern}` or literals; one literal may follow the last of the others as a
- * suffix.
+ * Why Envoy would not load a `path_template`, in words that go behind "template `…`"; undefined when it
+ * would. Segments are `*`, `**`, `{name}`, `{name=pattern}` or literals; one literal may follow the last of
+ * the others as a suffix.
  */
 export function checkUriTemplate(template: string): string | undefined {
   if (!template.startsWith("/")) return "does not start with `/`";
-  if (template.length > maxLength) return `is longer than ${maxLength} characters`;
+  if (template.length > maxTemplateLength) return `is longer than ${maxTemplateLength} characters`;
   const segments = splitSegments(template.slice(1));
   if (segments === undefined) return "has unmatched braces";
   if (segments.at(-1) === "") segments.pop();
@@ -18,7 +17,7 @@ export function checkUriTemplate(template: string): string | undefined {
   let rest = false;
   for (const [i, segment] of segments.entries()) {
     const [, operator = "", suffix = ""] = /^(\*\*|\*|\{[^}]*\})?(.*)$/s.exec(segment) ?? [];
-    if (suffix !== "" && !literal.test(suffix)) return `has the malformed segment \`${segment}\``;
+    if (suffix !== "" && !templateLiteral.test(suffix)) return `has the malformed segment \`${segment}\``;
     if (operator === "" && suffix === "") return "has an empty segment";
     if (operator !== "" && suffix !== "" && i < segments.length - 1)
       return "has a suffix before its last segment";
@@ -54,7 +53,7 @@ function checkVariable(text: string, names: Set<string>): string | undefined {
   if (names.has(name)) return `has the variable \`${name}\` twice`;
   names.add(name);
   const pattern = equals < 0 ? ["*"] : text.slice(equals + 1).split("/");
-  const good = pattern.every((part) => part === "*" || part === "**" || literal.test(part));
+  const good = pattern.every((part) => part === "*" || part === "**" || templateLiteral.test(part));
   return good ? undefined : `has a malformed pattern in variable \`${name}\``;
 }
 

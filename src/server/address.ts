@@ -46,8 +46,8 @@ export function cannotListen(address: string, cause: Error): GatehouseError {
 }
 
 /**
- * Removes a unix socket file that a dead process left behind. A socket on which somebody answers, and a file that is
- * no socket, stay; the bind that follows then fails with the system's own error.
+ * Removes a unix socket file that a dead process left behind. A socket on which somebody answers, and a file
+ * that is no socket, stay; the bind that follows then fails with the system's own error.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });

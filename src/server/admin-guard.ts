@@ -13,9 +13,9 @@ interface GuardOptions {
 }
 
 /**
- * Who may read the admin pages: requests whose Host header is an IP, localhost or a listed name (a page in a browser that
- * was pointed here by DNS rebinding sends another one), with the bearer token if there is one. Throws `bad_flag` when the
- * address can be reached from other machines and there is no token.
+ * Who may read the admin pages: requests whose Host header is an IP, localhost or a listed name (a page in a
+ * browser that was pointed here by DNS rebinding sends another one), with the bearer token if there is one.
+ * Throws `bad_flag` when the address can be reached from other machines and there is no token.
  */
 export function createAdminGuard({ address, hosts, tokenFile }: GuardOptions): Guard {
   if (tokenFile === undefined && !isLoopback(address)) {

@@ -3,8 +3,8 @@ import { LRUCache } from "lru-cache";
 import type { PeerCertificate } from "./grpc.js";
 
 /**
- * Says why a caller may not ask, or undefined when one of the names in its certificate is allowed. A name is a URI SAN
- * (`spiffe://…`) or a DNS SAN, compared as a whole; the subject is never looked at.
+ * Says why a caller may not ask, or undefined when one of the names in its certificate is allowed. A name is
+ * a URI SAN (`spiffe://…`) or a DNS SAN, compared as a whole; the subject is never looked at.
  */
 export function refuseUnlisted(allowed: readonly string[]): (peer: PeerCertificate) => string | undefined {
   const names = new Set(allowed);
@@ -23,8 +23,8 @@ export function refuseUnlisted(allowed: readonly string[]): (peer: PeerCertifica
 }
 
 /**
- * URI and DNS SANs. Node quotes a value that could be mistaken for two, as JSON; such a value is left out, since no
- * sane name needs it.
+ * URI and DNS SANs. Node quotes a value that could be mistaken for two, as JSON; such a value is left out,
+ * since no sane name needs it.
  */
 function namesOf(raw: Buffer): string[] {
   const text = new X509Certificate(raw).subjectAltName ?? "";

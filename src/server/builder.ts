@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Assembler, createAssembler, type ExtensionProvider, meshOf } from "../config/index.js";
+import { type Assembler, createAssembler, type Mesh, meshOf } from "../config/index.js";
 import type { Snapshot } from "../engine/index.js";
 import type { Metrics } from "../telemetry/index.js";
 import type { ConfigChange } from "./configuration.js";
@@ -7,7 +7,9 @@ import { createProviderPool } from "./providers.js";
 
 /** Compiles configurations to snapshots, in the process that uses them. */
 export interface Builder {
-  /** Keeps the compiled form of what did not change, and yields to requests in between. One after the other. */
+  /**
+   * Keeps the compiled form of what did not change, and yields to requests in between. One after the other.
+   */
   build(change: ConfigChange): Promise<Snapshot>;
   /** The snapshot built last is in force: connections that only older ones used are closed after a while. */
   settle(): void;
@@ -22,13 +24,13 @@ export function createBuilder(metrics: Pick<Metrics, "providerAsked">): Builder 
   const pool = createProviderPool(metrics);
   const fresh = (): Assembler => createAssembler({ pause: () => nextTurn(), providers: pool.provide });
   let assembler = fresh();
-  let wanted: readonly ExtensionProvider[] = [];
-  let settled: readonly ExtensionProvider[] = [];
+  let wanted: Mesh = meshOf([]);
+  let settled = wanted;
   return {
     async build(change) {
       if (change.full) assembler = fresh();
       const { upserts, removed } = change;
-      if (touchesMesh(change)) wanted = meshOf(upserts).extensionProviders;
+      if (touchesMesh(change)) wanted = meshOf(upserts);
       const snapshot = await assembler.apply({
         ok: true,
         upserts,
@@ -42,7 +44,7 @@ export function createBuilder(metrics: Pick<Metrics, "providerAsked">): Builder 
     settle() {
       if (settled === wanted) return;
       settled = wanted;
-      setTimeout(() => pool.retain([...settled, ...wanted]), RETIRE_MS).unref();
+      setTimeout(() => pool.retain([settled, wanted]), RETIRE_MS).unref();
     },
     close: pool.close,
   };

@@ -23,8 +23,8 @@ interface Packed {
 const PART_SIZE = 100;
 
 /**
- * Packs an update so that the receiving thread decides when it spends time on it: transferred, the parts cost nothing.
- * `sent` holds the hash of what the receiver has, by id; it is brought up to date.
+ * Packs an update so that the receiving thread decides when it spends time on it: transferred, the parts cost
+ * nothing. `sent` holds the hash of what the receiver has, by id; it is brought up to date.
  */
 export function pack({ upserts, ...update }: ConfigUpdate, sent: Map<string, string>): FromConfigThread {
   const parts: ArrayBuffer[] = [];

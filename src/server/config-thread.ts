@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { ConfigUpdate, Resource } from "../config/index.js";
-import { codes } from "../diagnostics/index.js";
+import { codes, fileDiagnostic } from "../diagnostics/index.js";
 import { type FromConfigThread, type ToConfigThread, unpack } from "./config-messages.js";
 
 /** What to read. */
@@ -25,7 +25,9 @@ export interface ConfigThread {
 /** A thread that ended is begun again after this time. */
 const RESTART_MS = 1000;
 
-/** Begins to read. The first update is the whole configuration, each next one the step from the last good one. */
+/**
+ * Begins to read. The first update is the whole configuration, each next one the step from the last good one.
+ */
 export function startConfigThread(options: ConfigThreadOptions): ConfigThread {
   let listener: ((update: ConfigUpdate) => void) | undefined;
   const waiting: ConfigUpdate[] = [];
@@ -86,8 +88,8 @@ export function startConfigThread(options: ConfigThreadOptions): ConfigThread {
 }
 
 /**
- * Compiled, the entry is JavaScript; from the sources (tests, demo) it is TypeScript, which tsx reads. In a thread of
- * Node 20 tsx cannot be given by `--import`, so the thread registers it itself.
+ * Compiled, the entry is JavaScript; from the sources (tests, demo) it is TypeScript, which tsx reads. In a
+ * thread of Node 20 tsx cannot be given by `--import`, so the thread registers it itself.
  */
 function spawn(workerData: ConfigThreadOptions): Worker {
   if (!import.meta.url.endsWith(".ts")) {
@@ -108,8 +110,7 @@ function missingIn({ upserts }: ConfigUpdate, known: ReadonlyMap<string, Resourc
 
 /** A thread that ended for a reason of its own: nothing changes, and the reason is told. */
 function failure({ paths }: ConfigThreadOptions, error: Error): ConfigUpdate {
-  const { code, severity } = codes.sourceUnreadable;
   const message = `reading the configuration ended: ${error.message}`;
-  const diagnostic = { code, severity, message, file: paths[0] ?? "", line: 1, column: 1 };
-  return { ok: false, upserts: [], removed: [], diagnostics: [diagnostic], worst: severity };
+  const diagnostic = fileDiagnostic(codes.sourceUnreadable, paths[0] ?? "", message);
+  return { ok: false, upserts: [], removed: [], diagnostics: [diagnostic], worst: diagnostic.severity };
 }

@@ -41,11 +41,15 @@ export interface ConfigState {
   readonly lastError: string | undefined;
 }
 
+/** What is in force, and what came of the last reload. */
 export interface Configuration {
   state(): ConfigState;
   /** Resolves when the first configuration was read and, if it is valid, is in force. */
   readonly first: Promise<ConfigState>;
-  /** The change that brings a process which knows nothing to the configuration in force; undefined when there is none. */
+  /**
+   * The change that brings a process which knows nothing to the configuration in force; undefined when there
+   * is none.
+   */
   inForce(): ConfigChange | undefined;
 }
 
@@ -56,8 +60,9 @@ interface ConfigurationOptions extends ServerPorts {
 }
 
 /**
- * Takes updates one by one and keeps the last good configuration in force. An update is a step from the one read before
- * it, in force or not; so after a step that could not be installed the next one is the whole configuration.
+ * Takes updates one by one and keeps the last good configuration in force. An update is a step from the one
+ * read before it, in force or not; so after a step that could not be installed the next one is the whole
+ * configuration.
  */
 export function createConfiguration(options: ConfigurationOptions): Configuration {
   const { logger, metrics, now } = options;

@@ -1,19 +1,14 @@
 import grpc from "@grpc/grpc-js";
+import type { Authorization } from "../envoy/index.js";
 import type { CheckRequest__Output } from "../proto/index.js";
 import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
 import { createHealth } from "./health.js";
 import { AUTHORIZATION, loadProtos, type Received, tolerant } from "./protos.js";
 
-/** Answers Checks with encoded CheckResponses. What it throws becomes the transport's own refusal. */
-export interface Authorization {
-  check(request: CheckRequest__Output, bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
-  /** The answer to bytes that are no CheckRequest. */
-  unreadable(): Uint8Array;
-}
-
 /** What the transport knows of the caller: its certificate, if one was asked for and verified. */
 export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>["getAuthContext"]>;
 
+/** What the transport is given. */
 export interface TransportOptions {
   readonly authorization: Authorization;
   readonly credentials: grpc.ServerCredentials;
@@ -31,7 +26,9 @@ export interface Transport {
   listen(address: ListenAddress): Promise<ListenAddress>;
   /** What health checks say of every service. */
   setServing(serving: boolean): void;
-  /** Takes no new connections, lets calls finish for at most `timeoutMs`, then ends them. True: all finished. */
+  /**
+   * Takes no new connections, lets calls finish for at most `timeoutMs`, then ends them. True: all finished.
+   */
   drain(timeoutMs: number): Promise<boolean>;
 }
 
@@ -95,22 +92,20 @@ function checkHandler(
     onError("check", error);
     return lastNet;
   };
-  const answer = ({ message, bytes }: Received<CheckRequest__Output>): Uint8Array | Promise<Uint8Array> => {
+  const answer = (call: CheckCall): Uint8Array | Promise<Uint8Array> => {
     try {
+      // Inside an OK call: an Envoy whose failure mode allows would let a gRPC error through.
+      if (judgePeer?.(call) !== undefined) return authorization.refuse("untrusted_caller");
+      const { message, bytes } = call.request;
       if (message !== undefined) return authorization.check(message, bytes);
       onError("decode", undefined);
-      return authorization.unreadable();
+      return authorization.refuse("bad_request");
     } catch (error) {
       return failed(error);
     }
   };
   return (call: CheckCall, callback) => {
-    const reason = judgePeer?.(call);
-    if (reason !== undefined) {
-      callback({ code: grpc.status.PERMISSION_DENIED, details: reason });
-      return;
-    }
-    const answered = answer(call.request);
+    const answered = answer(call);
     if (answered instanceof Uint8Array) {
       callback(null, answered);
       return;
@@ -137,14 +132,17 @@ function oncePerConnection(
   };
 }
 
-/** The call's HTTP/2 session, which grpc-js does not show in its types. Undefined, if it moves: then nothing is kept. */
+/**
+ * The call's HTTP/2 session, which grpc-js does not show in its types. Undefined, if it moves: then nothing
+ * is kept.
+ */
 function connectionOf(call: unknown): object | undefined {
   return (call as { call?: { stream?: { session?: object } } }).call?.stream?.session;
 }
 
 /**
- * What a Check gets when nothing else could make an answer. A refusal inside an OK call, since Envoy's failure mode may
- * let a gRPC error through.
+ * What a Check gets when nothing else could make an answer. A refusal inside an OK call, since Envoy's
+ * failure mode may let a gRPC error through.
  */
 function encodeLastNet(): Uint8Array {
   return loadProtos().check.responseSerialize({

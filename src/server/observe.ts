@@ -7,10 +7,16 @@ interface ObserverPorts {
   readonly logger: Logger;
 }
 
-/** At most one line in this many milliseconds says that workloads are unknown: it names the fix, not the request. */
+/**
+ * At most one line in this many milliseconds says that workloads are unknown: it names the fix, not the
+ * request.
+ */
 const UNKNOWN_WORKLOAD_LOG_MS = 10_000;
 
-/** Takes note of each decision: metrics, the ring behind `/decisions`, and a log line where someone has to act. */
+/**
+ * Takes note of each decision: metrics, the ring behind `/decisions`, and a log line where someone has to
+ * act.
+ */
 export function createObserver({
   metrics,
   decisions,

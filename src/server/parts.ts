@@ -1,2 +1,2 @@
-export { type Builder, createBuilder } from "./builder.js";
-export { loadProtos, type Protos } from "./protos.js";
+export { createBuilder } from "./builder.js";
+export { loadProtos } from "./protos.js";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { type ClosableProvider, createProvider, type ProviderOptions } from "../adapters/index.js";
-import type { ExtensionProvider } from "../config/index.js";
+import type { Egress, ExtensionProvider, Mesh } from "../config/index.js";
 import type { Provider, Verdict } from "../engine/index.js";
 import type { Metrics, ProviderResult } from "../telemetry/index.js";
 import { loadProtos } from "./protos.js";
@@ -8,27 +8,31 @@ import { loadProtos } from "./protos.js";
 /** The authorizers outside that CUSTOM policies name, each with its own connections. */
 export interface ProviderPool {
   /** The one for an entry of the Mesh; undefined when the entry names none that can be asked. */
-  provide(entry: ExtensionProvider): Provider | undefined;
-  /** Ends those that no entry in `kept` needs any more; questions under way are answered first. */
-  retain(kept: readonly ExtensionProvider[]): void;
+  provide(entry: ExtensionProvider, egress: Egress): Provider | undefined;
+  /** Ends those that none of the meshes needs any more; questions under way are answered first. */
+  retain(meshes: readonly Pick<Mesh, "extensionProviders" | "egress">[]): void;
   close(): Promise<void>;
 }
 
-/** Longer than any timeout of a provider that the schema lets pass unset. */
+/** Longer than the timeout of a provider that names none. */
 const GRACE_MS = 10_000;
 
-/** Keeps one provider for each distinct entry, so that a reload does not cut connections that it does not touch. */
+/**
+ * Keeps one provider for each distinct entry, so that a reload does not cut connections that it does not
+ * touch.
+ */
 export function createProviderPool(metrics: Pick<Metrics, "providerAsked">): ProviderPool {
   const open = new Map<string, { readonly provider: ClosableProvider; readonly counted: Provider }>();
   return {
-    provide(entry) {
-      const key = JSON.stringify(entry);
+    provide(entry, egress) {
+      const key = keyOf(entry, egress);
       const known = open.get(key);
       if (known !== undefined) return known.counted;
       const options = toOptions(entry);
       if (options === undefined) return undefined;
       const provider = createProvider(options, {
         decodeCheckResponse: loadProtos().check.responseDeserialize,
+        egress,
       });
       const counted: Provider = async (request) => {
         const verdict = await provider(request);
@@ -38,8 +42,12 @@ export function createProviderPool(metrics: Pick<Metrics, "providerAsked">): Pro
       open.set(key, { provider, counted });
       return counted;
     },
-    retain(kept) {
-      const keys = new Set(kept.map((entry) => JSON.stringify(entry)));
+    retain(meshes) {
+      const keys = new Set(
+        meshes.flatMap(({ extensionProviders, egress }) =>
+          extensionProviders.map((entry) => keyOf(entry, egress)),
+        ),
+      );
       for (const [key, { provider }] of open) {
         if (keys.has(key)) continue;
         open.delete(key);
@@ -52,6 +60,11 @@ export function createProviderPool(metrics: Pick<Metrics, "providerAsked">): Pro
       await Promise.all(all.map(({ provider }) => provider.close()));
     },
   };
+}
+
+/** A provider serves one entry under one set of egress rules. */
+function keyOf(entry: ExtensionProvider, egress: Egress): string {
+  return JSON.stringify([entry, egress]);
 }
 
 function resultOf({ allowed, failed, failedOpen }: Verdict): ProviderResult {

@@ -38,8 +38,8 @@ export class InvalidConfigError extends GatehouseError {
 
 /**
  * The composition root: everything is put together here. Resolves when requests are answered by the first
- * configuration. Rejects with InvalidConfigError, or with a coded error when an address, a file or a flag cannot be used;
- * then nothing is left running.
+ * configuration. Rejects with InvalidConfigError, or with a coded error when an address, a file or a flag
+ * cannot be used; then nothing is left running.
  */
 export async function startServer(
   given: Partial<ServerOptions> & Pick<ServerOptions, "configPaths">,
@@ -65,7 +65,8 @@ export async function startServer(
     const source = startConfigThread({ paths: options.configPaths, allowEmpty: options.allowEmpty });
     closers.push(() => source.close());
     let draining = false;
-    // The gRPC library is loaded, and workers start, while the configuration is read; the two meet in `install`.
+    // The gRPC library is loaded, and workers start, while the configuration is read; the two meet in
+    // `install`.
     const starting = import("./fleet.js").then(({ createFleet }) =>
       createFleet(options, { ...ports, metrics, inForce: () => configuration.inForce() }),
     );

@@ -11,6 +11,7 @@ export interface TlsFiles {
   readonly clientCaFile: string | undefined;
 }
 
+/** Credentials that change with their files, until they are closed. */
 export interface RotatingTls {
   readonly credentials: grpc.ServerCredentials;
   close(): void;
@@ -20,7 +21,10 @@ interface RotationOptions {
   /** How often the files are looked at, in milliseconds. */
   readonly pollMs?: number;
   readonly onRotated: () => void;
-  /** The files changed but do not fit together; the old ones stay in use. Said once for each state of the files. */
+  /**
+   * The files changed but do not fit together; the old ones stay in use. Said once for each state of the
+   * files.
+   */
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -31,9 +35,9 @@ interface Material {
 }
 
 /**
- * Server credentials that follow their files: new connections get the new certificate, open ones keep theirs. Files are
- * polled, not watched, since secrets are mounted through symbolic links that watchers lose. A half-written or mismatched
- * set is never used. Throws `tls` when the files cannot be used at the start.
+ * Server credentials that follow their files: new connections get the new certificate, open ones keep theirs.
+ * Files are polled, not watched, since secrets are mounted through symbolic links that watchers lose. A
+ * half-written or mismatched set is never used. Throws `tls` when the files cannot be used at the start.
  */
 export function createRotatingTls(files: TlsFiles, options: RotationOptions): RotatingTls {
   let seen = fingerprint(files);
@@ -54,8 +58,8 @@ export function createRotatingTls(files: TlsFiles, options: RotationOptions): Ro
   timer.unref();
   const verify = files.clientCaFile !== undefined;
   return {
-    // grpc-js 1.14 takes the identity's provider first and the authorities' second, null for "ask for no certificate",
-    // whatever the names in its typings say.
+    // grpc-js 1.14 takes the identity's provider first and the authorities' second, null for "ask for no
+    // certificate", whatever the names in its typings say.
     credentials: grpc.experimental.createCertificateProviderServerCredentials(
       provider,
       verify ? provider : (null as unknown as Provider),

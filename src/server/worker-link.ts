@@ -39,8 +39,8 @@ type Answer<Type> = Extract<FromWorker, { type: Type }>;
 export interface Conversation {
   readonly link: WorkerLink;
   /**
-   * The next message of a type. Rejects with `worker` when it does not come in time or the worker ends. Ask first, then
-   * send what is to be answered.
+   * The next message of a type. Rejects with `worker` when it does not come in time or the worker ends. Ask
+   * first, then send what is to be answered.
    */
   next<Type extends FromWorker["type"]>(
     type: Type,

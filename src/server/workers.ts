@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { MetricObject } from "prom-client";
 import { GatehouseError } from "../diagnostics/index.js";
 import type { DecisionRecord, Metrics } from "../telemetry/index.js";
@@ -43,7 +43,9 @@ const BUILD_MS = 120_000;
 const COLLECT_MS = 2_000;
 /** So many resources in one message: reading it must not hold up a worker's requests. */
 const BATCH = 100;
-/** A worker that died is replaced after this time, doubled for each that died young, up to the second number. */
+/**
+ * A worker that died is replaced after this time, doubled for each that died young, up to the second number.
+ */
 const RESTART_MS = [100, 5_000] as const;
 const YOUNG_MS = 10_000;
 
@@ -83,7 +85,13 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
       youngDeaths = performance.now() - started < YOUNG_MS ? youngDeaths + 1 : 0;
       void replace();
     });
-    await member.next("hello", START_MS);
+    try {
+      await member.next("hello", START_MS);
+    } catch (error) {
+      // One that hangs never exits by itself, and only an exit starts another.
+      link.kill();
+      throw error;
+    }
     link.send({ type: "init", options: options.serving, logLevel: logger.level });
     return member;
   };
@@ -127,8 +135,8 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
   }
 
   return {
-    install: (change) =>
-      inOrder(async () => {
+    install(change) {
+      const installed = inOrder(async () => {
         const round = admitted();
         // One that dies meanwhile has not failed: what replaces it builds what is in force then.
         await Promise.all(
@@ -139,7 +147,11 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
           ),
         );
         for (const { link } of round) link.send({ type: "switch" });
-      }),
+      });
+      // The caller takes note of the change before a worker that waits to join asks what is in force.
+      void inOrder(() => nextTurn());
+      return installed;
+    },
     listen: (wanted) =>
       inOrder(async () => {
         const chosen = await choosePort(wanted);
@@ -191,8 +203,8 @@ async function listenOn({ link, next }: Member, address: ListenAddress): Promise
 }
 
 /**
- * Turns port 0 into a port that is free now. Workers share a port by its number, and one that joins later must find the
- * same even when all others have died.
+ * Turns port 0 into a port that is free now. Workers share a port by its number, and one that joins later
+ * must find the same even when all others have died.
  */
 async function choosePort(address: ListenAddress): Promise<ListenAddress> {
   if (address.kind === "unix" || address.port !== 0) return address;

@@ -1,9 +1,6 @@
 export { METRICS_CONTENT_TYPE, renderMetrics } from "./exposition.js";
 export {
-  type CheckOutcome,
-  type ConfigGauges,
   createMetrics,
-  type ErrorPlace,
   type Metrics,
   type ProviderResult,
   type ReloadResult,

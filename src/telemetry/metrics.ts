@@ -9,7 +9,10 @@ export interface CheckOutcome {
   readonly stage: string;
 }
 
-/** How a reload ended: `ok`, `invalid` (the configuration has errors), `failed` (it could not be put in force). */
+/**
+ * How a reload ended: `ok`, `invalid` (the configuration has errors), `failed` (it could not be put in
+ * force).
+ */
 export type ReloadResult = "ok" | "invalid" | "failed";
 
 /** Where an internal error came from. */
@@ -71,8 +74,8 @@ const CODES = [
 ];
 
 /**
- * The catalogue: every metric of Gatehouse is named here, and `docs/operations.md` has a line for each. `processMetrics`
- * adds CPU, memory, garbage collection and event loop of this process.
+ * The catalogue: every metric of Gatehouse is named here, and `docs/operations.md` has a line for each.
+ * `processMetrics` adds CPU, memory, garbage collection and event loop of this process.
  */
 export function createMetrics(options: { readonly processMetrics: boolean }): Metrics {
   const registers = [new Registry()];
@@ -137,7 +140,10 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   };
 }
 
-/** Gauges of the whole product, not of one process: only the primary sets them, so the sum over processes is right. */
+/**
+ * Gauges of the whole product, not of one process: only the primary sets them, so the sum over processes is
+ * right.
+ */
 function createConfigGauges(registers: Registry[]): Metrics["configured"] {
   const generation = new Gauge({
     name: "gatehouse_config_generation",

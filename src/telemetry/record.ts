@@ -79,8 +79,8 @@ export function recordOf({
 const MAX_TEXT = 1024;
 
 /**
- * `text`, cut to what a record may hold. A cut text is copied, since a slice keeps the whole alive: a thousand records of
- * a hostile client's paths must not hold a thousand megabytes.
+ * `text`, cut to what a record may hold. A cut text is copied, since a slice keeps the whole alive: a
+ * thousand records of a hostile client's paths must not hold a thousand megabytes.
  */
 function brief(text: ByteString | undefined): string | null {
   if (text === undefined) return null;

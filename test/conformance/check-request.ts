@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
+import { toStruct } from "../../src/envoy/index.js";
 import type { CheckRequestJson, CorpusCase, CorpusSet } from "./corpus-case.js";
 
 const protoRoot = fileURLToPath(new URL("../../proto", import.meta.url));
@@ -16,7 +17,9 @@ function loadCheckRequest(): protobuf.Type {
   return root.lookupType("envoy.service.auth.v3.CheckRequest");
 }
 
-/** The bytes that Envoy sends with `encode_raw_headers`; `extensions` stand beside its own context extensions. */
+/**
+ * The bytes that Envoy sends with `encode_raw_headers`; `extensions` stand beside its own context extensions.
+ */
 export function encodeCheckRequest(
   { check_request: request, raw_header_map: raw }: CorpusCase,
   extensions: Readonly<Record<string, string>> = {},
@@ -73,22 +76,8 @@ function metadata(context: MetadataJson): MetadataJson {
   const filters = context?.filterMetadata;
   if (filters === undefined) return context;
   return {
-    filterMetadata: Object.fromEntries(Object.entries(filters).map(([name, o]) => [name, struct(o)])),
+    filterMetadata: Object.fromEntries(
+      Object.entries(filters).map(([name, o]) => [name, toStruct(o as Record<string, unknown>)]),
+    ),
   };
-}
-
-/** JSON as google.protobuf.Struct, which has a JSON form of its own that protobufjs does not know. */
-function struct(object: object): { fields: Record<string, unknown> } {
-  return {
-    fields: Object.fromEntries(Object.entries(object).map(([name, value]) => [name, toValue(value)])),
-  };
-}
-
-function toValue(value: unknown): Record<string, unknown> {
-  if (value === null) return { nullValue: 0 };
-  if (typeof value === "string") return { stringValue: value };
-  if (typeof value === "number") return { numberValue: value };
-  if (typeof value === "boolean") return { boolValue: value };
-  if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };
-  return { structValue: struct(value as object) };
 }

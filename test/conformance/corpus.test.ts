@@ -13,7 +13,7 @@ const shared = (name: string): string =>
 const corpora = [
   { name: "authz", file: own("authz.jsonl.gz"), atLeast: 6_400 },
   { name: "custom", file: own("custom.jsonl.gz"), atLeast: 390 },
-  { name: "istio-testdata", file: shared("istio-testdata.jsonl.gz"), atLeast: 630 },
+  { name: "istio-testdata", file: shared("istio-testdata.jsonl.gz"), atLeast: 630, isElsewhere: true },
 ];
 
 const sources: readonly [WorkloadFrom, string][] = [
@@ -22,9 +22,10 @@ const sources: readonly [WorkloadFrom, string][] = [
 ];
 
 describe("the running server decides as Istio's own translation in a real Envoy", () => {
-  for (const { name, file, atLeast } of corpora) {
+  for (const { name, file, atLeast, isElsewhere = false } of corpora) {
     for (const [workloadFrom, how] of sources) {
-      const here = existsSync(file);
+      // A fresh clone has nothing beside it; what lies in the repository is never passed over.
+      const here = !isElsewhere || existsSync(file);
       const title = `corpus ${name}, ${how}${here ? "" : " (not run: ../shared is not here)"}`;
       test.skipIf(!here)(title, { timeout: 180_000 }, async () => {
         const { agreed, disagreed } = await replay(readCorpus(file), workloadFrom);

@@ -12,8 +12,8 @@ import { loadProtos } from "../../src/server/protos.js";
 /** A server under test, asked over gRPC only. */
 export interface GatehouseUnderTest {
   /**
-   * Puts a config in force, whole: afterwards every answer is by it. `text` holds a Mesh of the name `meshName`, which no
-   * config before had. Gives the errors when the server refuses the config.
+   * Puts a config in force, whole: afterwards every answer is by it. `text` holds a Mesh of the name
+   * `meshName`, which no config before had. Gives the errors when the server refuses the config.
    */
   load(text: string, meshName: string): Promise<readonly Diagnostic[]>;
   check(request: Buffer): Promise<CheckResponse__Output>;
@@ -35,7 +35,10 @@ export async function startGatehouse(): Promise<GatehouseUnderTest> {
   const server = await startServer(
     { configPaths: [folder], grpcAddress: "127.0.0.1:0", adminAddress: "127.0.0.1:0" },
     { logger: pino({ level: "silent" }), now: Date.now },
-  );
+  ).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   const { check } = loadProtos();
   const client = new grpc.Client(server.grpcAddress, grpc.credentials.createInsecure());
   const path = "/envoy.service.auth.v3.Authorization/Check";

@@ -1,6 +1,6 @@
 /**
- * `npm run conformance -- [--context] FILE.jsonl[.gz]…`: replays corpora through a running server and prints every
- * disagreement and the count. Exit code 1 on a disagreement, 2 on wrong usage.
+ * `npm run conformance -- [--context] FILE.jsonl[.gz]…`: replays corpora through a running server and prints
+ * every disagreement and the count. Exit code 1 on a disagreement, 2 on wrong usage.
  */
 import { parseArgs } from "node:util";
 import { readCorpus } from "./corpus-case.js";

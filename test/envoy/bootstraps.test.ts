@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { CheckRequest__Output, CheckResponse } from "../../src/proto/index.js";
-import { type Authorizer, startAuthorizer } from "../support/authorizer.js";
 import { type Authority, makeAuthority, spiffe, writeServerCertificates } from "../support/certificates.js";
 import { type Envoy, type EnvoyOptions, startEnvoy, validateBootstrap } from "../support/envoy.js";
 import { send } from "../support/http.js";
+import { type CheckServer, startCheckServer } from "../support/sample-ext-authz.js";
 import { talk } from "../support/tls.js";
 import { startTcpEcho, startUpstream, type Upstream } from "../support/upstream.js";
 
@@ -47,8 +47,8 @@ async function arrange(
   answer: (request: CheckRequest__Output) => CheckResponse | Promise<CheckResponse>,
   startBackend: () => Promise<Upstream> = startUpstream,
   options: Partial<EnvoyOptions> = {},
-): Promise<{ authorizer: Authorizer; upstream: Upstream; envoy: Envoy; port: number }> {
-  const authorizer = await startAuthorizer(answer);
+): Promise<{ authorizer: CheckServer; upstream: Upstream; envoy: Envoy; port: number }> {
+  const authorizer = await startCheckServer(answer);
   running.push(authorizer);
   const upstream = await startBackend();
   running.push(upstream);

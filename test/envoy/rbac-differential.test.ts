@@ -20,14 +20,13 @@ import { startEnvoy, validateBootstrap } from "../support/envoy.js";
 import { freePort } from "../support/ports.js";
 import { rawRequest, sendRaw } from "../support/raw-http.js";
 
-// What the CheckRequest cannot carry, so that we cannot agree, and what we do:
-// - Without a tls_inspector Envoy's filter sees no SNI, the CheckRequest has it: we match it.
-// - The zone of a link-local address in X-Forwarded-For (`fe80::1%eth0`) counts only where Envoy's machine has that
-//   interface: we take it as there.
-// - A connection is known to be TLS by a client certificate, an SNI or the server certificate's names. TLS without any
-//   of them looks like plaintext, so that `authenticated: {}` does not match.
-// - Regular expressions beyond Envoy's runtime setting `re2.max_program_size.error_level` (100 by default) load here:
-//   they are matched in linear time all the same.
+// What the CheckRequest cannot carry, so that we cannot agree, and what we do: - Without a tls_inspector
+// Envoy's filter sees no SNI, the CheckRequest has it: we match it. - The zone of a link-local address in
+// X-Forwarded-For (`fe80::1%eth0`) counts only where Envoy's machine has that   interface: we take it as
+// there. - A connection is known to be TLS by a client certificate, an SNI or the server certificate's names.
+// TLS without any   of them looks like plaintext, so that `authenticated: {}` does not match. - Regular
+// expressions beyond Envoy's runtime setting `re2.max_program_size.error_level` (100 by default) load here:
+// they are matched in linear time all the same.
 
 /** Requests that Envoy's HTTP layer answers by itself, by scene. */
 const rejected: Readonly<Record<string, Readonly<Record<string, number>>>> = {

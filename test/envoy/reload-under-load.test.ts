@@ -11,8 +11,8 @@ import { type Envoy, startEnvoy } from "../support/envoy.js";
 import { startUpstream, type Upstream } from "../support/upstream.js";
 
 /**
- * Two configurations of two files each, alike in form: under one the path /books/a is allowed and /books/b is not, under
- * the other it is the reverse. A half configuration would allow both or none.
+ * Two configurations of two files each, alike in form: under one the path /books/a is allowed and /books/b is
+ * not, under the other it is the reverse. A half configuration would allow both or none.
  */
 const bootstrap = fileURLToPath(new URL("../../envoy/ext-authz.yaml", import.meta.url));
 const clients = 12;

@@ -250,8 +250,8 @@ test("memory stays as it is over thousands of hostile requests", async () => {
   const before = await leastHeap();
   const rounds = 600;
   await run(100, 100 + rounds);
-  // 2,400 requests brought 60 MB: a tenth of it kept would show. What is remembered of them on purpose, up to a limit,
-  // are 600 destinations of a few hundred bytes each.
+  // 2,400 requests brought 60 MB: a tenth of it kept would show. What is remembered of them on purpose, up to
+  // a limit, are 600 destinations of a few hundred bytes each.
   expect((await leastHeap()) - before).toBeLessThan((rounds * 2 * long) / 10);
 });
 

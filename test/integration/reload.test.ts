@@ -11,7 +11,10 @@ const edits = 12;
 let folder: string;
 let server: RunningServer;
 
-/** A configuration of 200 policies that allows /NUMBER for one number only: every policy must be of the same edit. */
+/**
+ * A configuration of 200 policies that allows /NUMBER for one number only: every policy must be of the same
+ * edit.
+ */
 async function put(number: number): Promise<void> {
   const documents = Array.from({ length: 200 }, (_, i) =>
     JSON.stringify({

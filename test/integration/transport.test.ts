@@ -4,14 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import grpc from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Authorization } from "../../src/envoy/index.js";
 import type { CheckRequest, CheckResponse__Output } from "../../src/proto/index.js";
 import { formatAddress, parseAddress } from "../../src/server/address.js";
-import {
-  type Authorization,
-  createTransport,
-  type Transport,
-  type TransportOptions,
-} from "../../src/server/grpc.js";
+import { createTransport, type Transport, type TransportOptions } from "../../src/server/grpc.js";
 import { AUTHORIZATION, loadProtos } from "../../src/server/protos.js";
 import { callUnary, checkBytes, checkOver, healthOf } from "../support/grpc-client.js";
 
@@ -21,7 +17,7 @@ const unreadable = protos.check.responseSerialize({
   status: { code: 7 },
   denied_response: { status: { code: 400 } },
 });
-const allowing: Authorization = { check: () => allowed, unreadable: () => unreadable };
+const allowing: Authorization = { check: () => allowed, refuse: () => unreadable };
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {

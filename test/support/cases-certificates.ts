@@ -42,7 +42,10 @@ const pair = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
 });
 
-/** A self-signed certificate with any subject and any SANs, `[tag, bytes]` each: 2 is DNS, 6 is URI, 1 is email. */
+/**
+ * A self-signed certificate with any subject and any SANs, `[tag, bytes]` each: 2 is DNS, 6 is URI, 1 is
+ * email.
+ */
 export function oddCertificate(
   subject: Subject,
   names: readonly (readonly [tag: number, bytes: string])[],

@@ -351,8 +351,8 @@ const request = rawRequest("/");
 /**
  * Who calls: over plain TCP, over TLS without and with a certificate. `server` is the listener's certificate.
  *
- * Rules on the SNI stand only where a tls_inspector does: without one Envoy's RBAC filter sees no SNI at all, while the
- * CheckRequest has the one of the handshake, and does not tell that there was no inspector.
+ * Rules on the SNI stand only where a tls_inspector does: without one Envoy's RBAC filter sees no SNI at all,
+ * while the CheckRequest has the one of the handshake, and does not tell that there was no inspector.
  */
 export function identityScenes(server: KeyPair): readonly Scene[] {
   const transportSocket = {

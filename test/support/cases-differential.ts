@@ -67,7 +67,9 @@ export function snapshotOf(filters: readonly RbacFilter[], settings: Partial<Mes
   };
 }
 
-/** Each rule as a shadow filter of its own, in the order of its name: `Decision.dryRun` has one result a rule. */
+/**
+ * Each rule as a shadow filter of its own, in the order of its name: `Decision.dryRun` has one result a rule.
+ */
 function shadowFilters(rules: Rules): readonly RbacFilter[] {
   return Object.entries(rules).map(([name, policy]) => {
     const rbac: Rbac = { action: "ALLOW", policies: { [name]: policy } };
@@ -205,6 +207,7 @@ export function nativeRbac(rules: Rbac): unknown {
   return { name: "envoy.filters.http.rbac", typed_config: { "@type": rbacType, rules } };
 }
 
+/** Envoy's last HTTP filter. */
 export const router: unknown = {
   name: "envoy.filters.http.router",
   typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
@@ -261,7 +264,10 @@ export function checkCluster(name: string): unknown {
   };
 }
 
-/** Envoy's own verdicts as the answer's header tells them: whether each rule matched, in order; undefined without one. */
+/**
+ * Envoy's own verdicts as the answer's header tells them: whether each rule matched, in order; undefined
+ * without one.
+ */
 function nativeVerdicts(header: string | undefined, count: number): readonly boolean[] | undefined {
   if (header === undefined) return undefined;
   const metadata = JSON.parse(header) as Record<string, string>;
@@ -290,8 +296,8 @@ export interface Stage {
 }
 
 /**
- * Starts Envoy and our servers. A request goes through our check and through Envoy's own RBAC filter at once, and each
- * rule is a shadow filter of its own on both sides: one request tells about all rules.
+ * Starts Envoy and our servers. A request goes through our check and through Envoy's own RBAC filter at once,
+ * and each rule is a shadow filter of its own on both sides: one request tells about all rules.
  */
 export async function startStage(
   scenes: readonly Scene[],

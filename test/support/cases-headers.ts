@@ -1,7 +1,7 @@
 import type { HeaderMatcher, StringMatcher } from "../../src/matchers/index.js";
 import type { Request, Scene } from "./cases-differential.js";
 import { regexes } from "./cases-regexes.js";
-import { header, named, regex } from "./cases-rules.js";
+import { header, named, permit, regex } from "./cases-rules.js";
 import { rawRequest, utf8 } from "./raw-http.js";
 
 const strings: readonly StringMatcher[] = [
@@ -215,7 +215,10 @@ const pseudoMatchers: readonly HeaderMatcher[] = [
 /** The host and the other pseudo-headers. */
 export const headerPseudo: Scene = {
   name: "header-pseudo",
-  rules: named(pseudoMatchers, header),
+  rules: {
+    ...named(pseudoMatchers, header),
+    "any path": permit({ urlPath: { path: regex(".*") } }),
+  },
   requests: Object.fromEntries([
     ...authorities.map((host): [string, Request] => [
       `host ${host}`,

@@ -79,7 +79,10 @@ const goodTemplates: readonly string[] = [
   ...["/{abcdefghijklmnop}", "/{X}", "/{x_y}", "/{x1}/{x2}/{x3}/{x4}/{x5}", `/${"a".repeat(255)}`],
 ];
 
-/** Templates that Envoy loads and that never match there: a star repeats nothing, so that the expression is none. */
+/**
+ * Templates that Envoy loads and that never match there: a star repeats nothing, so that the expression is
+ * none.
+ */
 const deadTemplates: readonly string[] = ["/a**", "/a**/b", "/***", "/****", "/**a**"];
 
 /** Templates that Envoy does not load: it ends while it starts. */
@@ -322,5 +325,7 @@ function template(pathTemplate: string): RbacPolicy {
 /** Rules that Envoy loads and that never match there. */
 export const deadRules: Rules = Object.fromEntries(deadTemplates.map((text) => [text, template(text)]));
 
-/** The same for templates: each with a wrong one needs an Envoy of its own, since that one does not live on. */
+/**
+ * The same for templates: each with a wrong one needs an Envoy of its own, since that one does not live on.
+ */
 export const wrongTemplates: Rules = Object.fromEntries(badTemplates.map((text) => [text, template(text)]));

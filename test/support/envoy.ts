@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse, stringify } from "yaml";
 import type { Exit, Running } from "./child.js";
+import { send } from "./http.js";
 import { findTool } from "./tools.js";
 
 /** A bootstrap as plain data, in the form of Envoy's YAML with snake_case names. */
@@ -188,25 +188,8 @@ async function listenerPorts(admin: number): Promise<Record<string, number>> {
   return ports;
 }
 
-/** Plain node:http: `fetch` would keep connections open, for which a stopping Envoy waits. */
-function adminText(port: number, path: string, method: "GET" | "POST"): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { host: "127.0.0.1", port, path, method, agent: false, timeout: 5_000 },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (chunk: string) => {
-          text += chunk;
-        });
-        response.on("error", reject);
-        response.on("end", () => {
-          if (response.statusCode === 200) resolve(text);
-          else reject(new Error(`envoy admin answered ${response.statusCode} to \`${path}\`: ${text}`));
-        });
-      },
-    );
-    call.on("timeout", () => call.destroy(new Error(`envoy admin did not answer \`${path}\``)));
-    call.on("error", reject);
-    call.end();
-  });
+async function adminText(port: number, path: string, method: "GET" | "POST"): Promise<string> {
+  const { status, body } = await send({ port, path, method, timeoutMs: 5_000 });
+  if (status === 200) return body;
+  throw new Error(`envoy admin answered ${status} to \`${path}\`: ${body}`);
 }

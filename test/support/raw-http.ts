@@ -22,7 +22,10 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** A GET over HTTP/1.1 with these header lines, each one character a byte; `Host: localhost` unless they name a host. */
+/**
+ * A GET over HTTP/1.1 with these header lines, each one character a byte; `Host: localhost` unless they name
+ * a host.
+ */
 export function rawRequest(path: string, lines: readonly string[] = [], method = "GET"): string {
   const host = lines.some((line) => /^host\b/i.test(line)) ? [] : ["Host: localhost"];
   return [`${method} ${path} HTTP/1.1`, ...host, ...lines, "", ""].join("\r\n");

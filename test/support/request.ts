@@ -1,6 +1,8 @@
 import { type Attributes, type HttpRequest, parseIp, type Workload } from "../../src/attributes/index.js";
 
-/** Builds the attributes of a request for a test: `aRequest().from("ns/default/sa/web").get("/x").build()`. */
+/**
+ * Builds the attributes of a request for a test: `aRequest().from("ns/default/sa/web").get("/x").build()`.
+ */
 export interface RequestBuilder {
   readonly get: (path: string) => RequestBuilder;
   readonly method: (method: string, path: string) => RequestBuilder;
@@ -32,6 +34,7 @@ const plain: Attributes = {
   auth: undefined,
 };
 
+/** Begins a request: a GET of `/` without a client certificate, until told otherwise. */
 export function aRequest(): RequestBuilder {
   return builder(plain, "GET", "/", "example.com", new Map());
 }

@@ -9,7 +9,9 @@ import { loadProtos } from "../../src/server/protos.js";
 export const sampleDenyBody: string =
   "denied by ext_authz for not found header `x-ext-authz: allow` in the request";
 
-/** Istio's sample authorizer: allows a request with the header `x-ext-authz: allow`, and every TCP connection. */
+/**
+ * Istio's sample authorizer: allows a request with the header `x-ext-authz: allow`, and every TCP connection.
+ */
 export interface SampleExtAuthz {
   readonly grpcPort: number;
   readonly httpPort: number;
@@ -62,17 +64,20 @@ export interface CheckServer {
   readonly port: number;
   /** Bytes of every question, as they came. */
   readonly questions: readonly Buffer[];
+  /** The same, decoded. */
+  readonly received: readonly CheckRequest__Output[];
   /** Ends every connection, also in the middle of a call. */
   readonly stop: () => void;
 }
 
-/** Serves `answer`; a thrown object with a `code` is a gRPC error. */
+/** Serves `answer`; what it throws is a gRPC error, with its `code` if it has one. */
 export async function startCheckServer(
-  answer: (request: CheckRequest__Output) => FakeAnswer,
+  answer: (request: CheckRequest__Output) => FakeAnswer | Promise<FakeAnswer>,
   port = 0,
 ): Promise<CheckServer> {
   const { check } = loadProtos();
   const questions: Buffer[] = [];
+  const received: CheckRequest__Output[] = [];
   const server = new Server();
   const definition = {
     Check: {
@@ -84,17 +89,19 @@ export async function startCheckServer(
     },
   };
   server.addService(definition, {
-    Check: (
+    Check: async (
       call: { request: Buffer },
-      callback: (error: { code: number } | null, reply?: Buffer) => void,
-    ): void => {
+      callback: (error: { code?: number } | null, reply?: Buffer) => void,
+    ): Promise<void> => {
       questions.push(call.request);
       try {
-        const reply = answer(check.requestDeserialize(call.request));
+        const request = check.requestDeserialize(call.request);
+        received.push(request);
+        const reply = await answer(request);
         if (reply === "silence") return;
         callback(null, Buffer.isBuffer(reply) ? reply : check.responseSerialize(reply as CheckResponse));
       } catch (error) {
-        callback(error as { code: number });
+        callback(error as { code?: number });
       }
     },
   });
@@ -103,7 +110,7 @@ export async function startCheckServer(
       error === null ? resolve(got) : reject(error),
     );
   });
-  return { port: bound, questions, stop: () => server.forceShutdown() };
+  return { port: bound, questions, received, stop: () => server.forceShutdown() };
 }
 
 /** Values of a header, from whichever of the two forms Envoy was told to send. */

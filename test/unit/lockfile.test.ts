@@ -18,7 +18,8 @@ describe("the lockfile", () => {
     expect(major * 1e6 + minor * 1e3 + patch).toBeGreaterThanOrEqual(1_014_004);
   });
 
-  // `npm install` leaves out what the registry in use does not have, and `npm ci` then refuses the lockfile elsewhere.
+  // `npm install` leaves out what the registry in use does not have, and `npm ci` then refuses the lockfile
+  // elsewhere.
   it("names Biome's binaries for every platform", () => {
     const wanted = Object.keys(lock.packages["node_modules/@biomejs/biome"]?.optionalDependencies ?? {});
     expect(wanted.length).toBeGreaterThan(5);

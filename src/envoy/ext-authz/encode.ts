@@ -16,8 +16,8 @@ interface Template {
 const maxTemplates = 10_000;
 
 /**
- * Encodes decisions. Most answers of one rule differ in the decision's id only, so their bytes are made once (measured:
- * a fifth of a Check's CPU time was the encoding of the record). Ids are ASCII.
+ * Encodes decisions. Most answers of one rule differ in the decision's id only, so their bytes are made once
+ * (measured: a fifth of a Check's CPU time was the encoding of the record). Ids are ASCII.
  */
 export function createResponseEncoder(
   encode: (response: CheckResponse) => Uint8Array,

@@ -1,3 +1,3 @@
-export { createRequestReader, type RequestReader } from "./request.js";
+export { createRequestReader } from "./request.js";
 export { toCheckResponse } from "./response.js";
 export { type Authorization, type AuthorizationOptions, createAuthorization } from "./service.js";

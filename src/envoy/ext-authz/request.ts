@@ -23,11 +23,16 @@ import { metadataReader } from "./metadata.js";
 import { remoteIp } from "./remote-ip.js";
 import { own, workloadFromExtensions, workloadFromPeer } from "./workload.js";
 
-/** Turns a CheckRequest into Attributes. Throws a GatehouseError `bad_request` when a part cannot be understood. */
+/**
+ * Turns a CheckRequest into Attributes. Throws a GatehouseError `bad_request` when a part cannot be
+ * understood.
+ */
 export type RequestReader = (request: CheckRequest__Output, mesh: MeshSettings) => Attributes;
 
 /** Distinct certificates remembered: parsing one costs 300 µs, a mesh has a few thousand. */
 const maxCertificates = 5_000;
+/** Characters of all of them: whoever may choose a certificate may choose a huge one. */
+const maxCertificateText = 64 * 1024 * 1024;
 /** Distinct destinations remembered; they are part of Envoy's configuration, so few. */
 const maxWorkloads = 10_000;
 /** Destinations that are compared before a key is made for the memory; comparing costs a fifth of that. */
@@ -46,7 +51,11 @@ const noExtensions: Readonly<Record<string, string>> = {};
 
 /** A reader with its own memory of certificates and workloads. */
 export function createRequestReader(): RequestReader {
-  const identities = new LRUCache<string, Identity>({ max: maxCertificates });
+  const identities = new LRUCache<string, Identity>({
+    max: maxCertificates,
+    maxSize: maxCertificateText,
+    sizeCalculation: (_, certificate) => certificate.length,
+  });
   const workloads = new LRUCache<string, Destination>({ max: maxWorkloads });
   const recent: Destination[] = [];
   let turn = 0;
@@ -165,10 +174,12 @@ function xffSettings(
   const use = own(extensions, "xff.use_remote_address");
   const hops = own(extensions, "xff.num_trusted_hops");
   if (perType === undefined && use === "" && hops === "") return mesh.xff;
+  if (!/^(true|false)?$/.test(use) || !/^[0-9]{0,9}$/.test(hops)) {
+    throw new GatehouseError("bad_request", "context extensions of X-Forwarded-For cannot be read");
+  }
   return {
     useRemoteAddress: use === "" ? (perType?.useRemoteAddress ?? mesh.xff.useRemoteAddress) : use === "true",
-    numTrustedHops:
-      hops === "" ? (perType?.numTrustedHops ?? mesh.xff.numTrustedHops) : Number.parseInt(hops, 10) || 0,
+    numTrustedHops: hops === "" ? (perType?.numTrustedHops ?? mesh.xff.numTrustedHops) : Number(hops),
   };
 }
 
@@ -194,7 +205,10 @@ function textBody(body: string | undefined): Uint8Array {
   return body === undefined || body === "" ? noBody : Buffer.from(body, "utf8");
 }
 
-/** Every line by its lower-case name, from the raw `header_map` where Envoy sent one, else from the joined `headers`. */
+/**
+ * Every line by its lower-case name, from the raw `header_map` where Envoy sent one, else from the joined
+ * `headers`.
+ */
 function readHeaders(http: HttpRequest__Output): Map<string, ByteString[]> {
   const headers = new Map<string, ByteString[]>();
   const lines = http.header_map?.headers;

@@ -8,6 +8,7 @@ import type {
   Struct,
   Value,
 } from "../../proto/index.js";
+import { toStruct } from "../struct.js";
 
 /** `HeaderValueOption.HeaderAppendAction` by name. */
 const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
@@ -17,10 +18,16 @@ const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
   OVERWRITE_IF_EXISTS: 3,
 };
 
-/** Dry-run results in one record, so that it stays below 1 KiB. */
-const maxDryRuns = 4;
+/**
+ * What keeps the record below 1 KiB as protobuf: results in it, and bytes for the names of their policies, of
+ * which one may have 317.
+ */
+const maxDryRuns = 3;
+const maxDryRunNames = 350;
 
-/** A decision as Envoy reads it. Always a CheckResponse, never an error of gRPC and never `error_response`. */
+/**
+ * A decision as Envoy reads it. Always a CheckResponse, never an error of gRPC and never `error_response`.
+ */
 export function toCheckResponse(decision: Decision): CheckResponse {
   const response: CheckResponse = { status: { code: decision.code }, dynamic_metadata: toMetadata(decision) };
   const { edits } = decision;
@@ -29,8 +36,11 @@ export function toCheckResponse(decision: Decision): CheckResponse {
       headers: edits.requestHeaders.map(toHeader),
       headers_to_remove: [...edits.requestHeadersToRemove],
       response_headers_to_add: edits.responseHeaders.map(toHeader),
-      query_parameters_to_set: edits.queryParametersToSet.map(([key, value]) => ({ key, value })),
-      query_parameters_to_remove: [...edits.queryParametersToRemove],
+      query_parameters_to_set: edits.queryParametersToSet.map(([key, value]) => ({
+        key: toText(key),
+        value: toText(value),
+      })),
+      query_parameters_to_remove: edits.queryParametersToRemove.map(toText),
     };
   } else {
     response.denied_response = {
@@ -56,15 +66,27 @@ function toMetadata(decision: Decision): Struct {
     record["rule"] = { numberValue: decision.rule.rule };
   }
   if (decision.dryRun.length > 0) {
-    record["dry_run"] = { listValue: { values: decision.dryRun.slice(0, maxDryRuns).map(toDryRun) } };
+    record["dry_run"] = { listValue: { values: toDryRuns(decision.dryRun) } };
   }
   if (decision.audit !== undefined) record["audit"] = { boolValue: decision.audit };
   if (decision.failedOpen) record["failed_open"] = { boolValue: true };
-  const fields: Record<string, Value> = {};
-  for (const [key, value] of Object.entries(decision.metadata ?? {})) fields[key] = toValue(value);
+  const { fields } = toStruct(decision.metadata ?? {});
   fields["decision_id"] = { stringValue: decision.decisionId };
   fields["gatehouse"] = { structValue: { fields: record } };
   return { fields };
+}
+
+/** Where the names are too long together, the first ones stay. */
+function toDryRuns(dryRuns: readonly DryRun[]): Value[] {
+  let left = maxDryRunNames;
+  return dryRuns.slice(0, maxDryRuns).map(({ action, result, policy, rule }) => {
+    left -= policy?.length ?? 0;
+    return toDryRun(
+      left < 0 || policy === undefined || rule === undefined
+        ? { action, result }
+        : { action, result, policy, rule },
+    );
+  });
 }
 
 function toDryRun({ action, result, policy, rule }: DryRun): Value {
@@ -72,18 +94,6 @@ function toDryRun({ action, result, policy, rule }: DryRun): Value {
   if (policy !== undefined) fields["policy"] = { stringValue: policy };
   if (rule !== undefined) fields["rule"] = { numberValue: rule };
   return { structValue: { fields } };
-}
-
-/** JSON as google.protobuf.Value. */
-function toValue(value: unknown): Value {
-  if (typeof value === "string") return { stringValue: value };
-  if (typeof value === "number") return { numberValue: value };
-  if (typeof value === "boolean") return { boolValue: value };
-  if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };
-  if (typeof value !== "object" || value === null) return { nullValue: 0 };
-  return {
-    structValue: { fields: Object.fromEntries(Object.entries(value).map(([k, v]) => [k, toValue(v)])) },
-  };
 }
 
 /** Envoy 1.40 reads no `raw_value` here; the validator of edits has refused what is not UTF-8. */

@@ -31,10 +31,16 @@ export interface AuthorizationOptions {
 
 /** `envoy.service.auth.v3.Authorization`. */
 export interface Authorization {
-  /** Decides; answers with an encoded CheckResponse. Never throws, never rejects. `bytes` is the request as received. */
+  /**
+   * Decides; answers with an encoded CheckResponse. Never throws, never rejects. `bytes` is the request as
+   * received.
+   */
   readonly check: (request: CheckRequest__Output, bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
-  /** Refuses bytes that are no CheckRequest, with a decision record as every answer has. Never throws. */
-  readonly unreadable: () => Uint8Array;
+  /**
+   * Refuses without looking at a request: its bytes are no CheckRequest, or its sender is not one that may ask. With a
+   * decision record, as every answer. Never throws.
+   */
+  readonly refuse: (reason: "bad_request" | "untrusted_caller") => Uint8Array;
 }
 
 /** Makes the service. Handlers know nothing of the transport. */
@@ -49,7 +55,7 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
   }
 
   /** Fail closed: what could not be read is refused, what went wrong is an internal error. */
-  function refuse(
+  function refuseFault(
     error: unknown,
     attributes: Attributes | undefined,
     generation: number,
@@ -62,8 +68,8 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
   }
 
   return {
-    unreadable() {
-      const outcome = deny("guard", "bad_request");
+    refuse(reason) {
+      const outcome = deny("guard", reason);
       return answer(refuseError(outcome, current()?.generation ?? 0, options), undefined, now());
     },
     check(request, bytes) {
@@ -78,9 +84,9 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
         if (!(decision instanceof Promise)) return answer(decision, read_, started);
         return decision
           .then((value) => answer(value, read_, started))
-          .catch((error: unknown) => refuse(error, read_, snapshot.generation, started));
+          .catch((error: unknown) => refuseFault(error, read_, snapshot.generation, started));
       } catch (error) {
-        return refuse(error, attributes, snapshot.generation, started);
+        return refuseFault(error, attributes, snapshot.generation, started);
       }
     },
   };

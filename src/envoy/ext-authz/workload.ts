@@ -7,8 +7,8 @@ const types: readonly WorkloadType[] = ["sidecar", "gateway", "waypoint"];
 const labelKey = /^destination\.labels\[(.+)\]$/;
 
 /**
- * The destination workload that the route's or filter's `context_extensions` name; undefined when they name no
- * namespace. Throws for a type that is none.
+ * The destination workload that the route's or filter's `context_extensions` name; undefined when they name
+ * no namespace. Throws for a type that is none.
  */
 export function workloadFromExtensions(extensions: Extensions): Workload | undefined {
   const namespace = own(extensions, "destination.namespace");
@@ -31,8 +31,8 @@ export function workloadFromExtensions(extensions: Extensions): Workload | undef
 }
 
 /**
- * The workload that Envoy's own labels (`bootstrap_metadata_labels_key`) describe, in the namespace of the server's
- * certificate; undefined without either.
+ * The workload that Envoy's own labels (`bootstrap_metadata_labels_key`) describe, in the namespace of the
+ * server's certificate; undefined without either.
  */
 export function workloadFromPeer(labels: Extensions | undefined, principal: string): Workload | undefined {
   const id = parseSpiffeId(principal);

@@ -1,29 +1,28 @@
 import type { StringMatcher, ValueMatcher } from "../../matchers/index.js";
 import type { Principal } from "../../rbac/index.js";
+import { claim } from "../claims.js";
 import { nonEmpty } from "../values.js";
 import { legacyString } from "./string.js";
 
-const filter = "envoy.filters.http.jwt_authn";
-
-function claim(path: readonly string[], value: ValueMatcher): Principal {
-  return { metadata: { filter, path: ["payload", ...path].map((key) => ({ key })), value } };
+function asked(path: readonly string[], value: ValueMatcher): Principal {
+  return { metadata: claim(path, value) };
 }
 
 /** A claim that is the value, or a list that holds it. Istio's filter made one-item lists of text claims. */
 export function claimPrincipal(path: readonly string[], value: string): Principal {
   const stringMatch = legacyString(value);
   const valueMatchers = [{ listMatch: { oneOf: { stringMatch } } }, { stringMatch }];
-  return claim(path, { orMatch: { valueMatchers } });
+  return asked(path, { orMatch: { valueMatchers } });
 }
 
 function token(iss: StringMatcher, sub: StringMatcher): Principal {
-  return { andIds: { ids: [claim(["iss"], { stringMatch: iss }), claim(["sub"], { stringMatch: sub })] } };
+  return { andIds: { ids: [asked(["iss"], { stringMatch: iss }), asked(["sub"], { stringMatch: sub })] } };
 }
 
 /**
- * `request.auth.principal` was the text `ISS/SUB`, and a legacy pattern is laid over the whole of it; the token has the
- * two apart. So every slash of the pattern may be the one between them, and a wildcard may reach over it. Neither half
- * is ever empty.
+ * `request.auth.principal` was the text `ISS/SUB`, and a legacy pattern is laid over the whole of it; the
+ * token has the two apart. So every slash of the pattern may be the one between them, and a wildcard may
+ * reach over it. Neither half is ever empty.
  */
 export function requestPrincipal(value: string): Principal {
   if (value === "*") return token(nonEmpty, nonEmpty);

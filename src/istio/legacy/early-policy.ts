@@ -1,27 +1,23 @@
+import { codes, type Finding, finding, type Path } from "../../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageList,
   messageTexts,
-  type Path,
   pathOf,
   type ResourceDocument,
   readMessage,
-} from "../../diagnostics/index.js";
+} from "../../documents/index.js";
 import type { AuthorizationPolicy } from "../authorization-policy.js";
 import { parseAuthorizationPolicy } from "../parse-authorization-policy.js";
 import { toV1Rules } from "./early-rules.js";
 import type { EarlyAuthorizationPolicy } from "./model.js";
-import { readBinding } from "./parse-binding.js";
+import { bindingFields, readBinding } from "./parse-binding.js";
 
 const specFields: ReadonlySet<string> = new Set([
   ...["selector", "workloadSelector", "allow", "rules", "action", "provider"],
 ]);
 const selectorFields: ReadonlySet<string> = new Set(["labels", "matchLabels", "namespaces"]);
-const bindingFields: ReadonlySet<string> = new Set(["subjects", "roleRef", "mode", "actions", "role"]);
 
 /** One v1 policy that the document stands for. */
 interface Draft {
@@ -32,8 +28,9 @@ interface Draft {
 
 /**
  * AuthorizationPolicy of `rbac.istio.io/v1alpha1`, as the v1 policies that it equals: one for each of
- * `selector.namespaces` (its own namespace when there are none). `allow` holds bindings with inline `actions`, whose
- * PERMISSIVE ones become a dry-run policy of their own; `rules` with `action` are already those of v1.
+ * `selector.namespaces` (its own namespace when there are none). `allow` holds bindings with inline
+ * `actions`, whose PERMISSIVE ones become a dry-run policy of their own; `rules` with `action` are already
+ * those of v1.
  */
 export function readEarlyPolicy(
   document: ResourceDocument,
@@ -122,7 +119,10 @@ function readAllow(spec: Message, selector: object, out: Finding[]): readonly Dr
   return drafts;
 }
 
-/** What v1 has to say about it stands under `spec`, at the place in the document when the form has the same fields. */
+/**
+ * What v1 has to say about it stands under `spec`, at the place in the document when the form has the same
+ * fields.
+ */
 function toPolicy(
   document: ResourceDocument,
   namespace: string,

@@ -27,6 +27,7 @@ export interface AccessRule {
   readonly constraints: readonly Constraint[];
 }
 
+/** A condition on an attribute that AccessRule has no field for; some value must match. */
 export interface Constraint {
   readonly key: string;
   readonly values: readonly string[];

@@ -1,21 +1,26 @@
+import { codes, type Finding, finding, show } from "../../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageEnum,
   messageText,
   pathOf,
   readMessage,
-  show,
-} from "../../diagnostics/index.js";
+} from "../../documents/index.js";
 import type { AccessRule, ServiceRoleBinding } from "./model.js";
 import { readAccessRules } from "./parse-role.js";
 import { readSubjects } from "./parse-subject.js";
 
 const roleRefFields: ReadonlySet<string> = new Set(["kind", "name"]);
 const modes: readonly ["ENFORCED", "PERMISSIVE"] = ["ENFORCED", "PERMISSIVE"];
+
+/** The fields of a binding. */
+export const bindingFields: ReadonlySet<string> = new Set(["subjects", "roleRef", "mode", "actions", "role"]);
+
+/** Whether an enforcement mode is PERMISSIVE: nothing is enforced, all is evaluated beside. */
+export function isPermissive(owner: Message, field: string, out: Finding[]): boolean {
+  return messageEnum(owner, field, modes, out) === "PERMISSIVE";
+}
 
 /** The fields of a binding, which the early AuthorizationPolicy has in its `allow` too. */
 export function readBinding(
@@ -24,7 +29,7 @@ export function readBinding(
 ): Pick<ServiceRoleBinding, "role" | "permissive" | "subjects"> {
   return {
     role: readRole(spec, out),
-    permissive: messageEnum(spec, "mode", modes, out) === "PERMISSIVE",
+    permissive: isPermissive(spec, "mode", out),
     subjects: readSubjects(spec, out),
   };
 }

@@ -1,17 +1,13 @@
+import { codes, type Finding, finding, type Path, show } from "../../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
-  finding,
   type Message,
   messageList,
   messageText,
   messageTexts,
-  type Path,
   pathOf,
   readInteger,
   readMessage,
-  show,
-} from "../../diagnostics/index.js";
+} from "../../documents/index.js";
 import { checkHeaderName, checkIpBlock, checkPort, type Problem } from "../validate-values.js";
 import type { AccessRule, Constraint } from "./model.js";
 

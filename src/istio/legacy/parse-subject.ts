@@ -1,18 +1,14 @@
+import { codes, type Finding, finding, type Path, show } from "../../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageList,
   messageText,
   messageTexts,
-  type Path,
   pathOf,
   readMessage,
-  show,
   wrongType,
-} from "../../diagnostics/index.js";
+} from "../../documents/index.js";
 import {
   type Check,
   checkHeaderName,

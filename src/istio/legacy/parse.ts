@@ -1,8 +1,6 @@
+import { codes, type Finding, finding, show } from "../../diagnostics/index.js";
 import {
-  codes,
-  type Finding,
   fieldOf,
-  finding,
   type Message,
   messageEnum,
   messageTexts,
@@ -10,17 +8,16 @@ import {
   pathOf,
   type ResourceDocument,
   readMessage,
-  show,
-} from "../../diagnostics/index.js";
+} from "../../documents/index.js";
 import { readEarlyPolicy } from "./early-policy.js";
 import type { AccessRule, LegacyResource, RbacConfig, Target } from "./model.js";
-import { readBinding } from "./parse-binding.js";
+import { bindingFields, isPermissive, readBinding } from "./parse-binding.js";
 import { readAccessRules } from "./parse-role.js";
 
 /**
- * A document of `rbac.istio.io/v1alpha1`: ServiceRole, ServiceRoleBinding, RbacConfig, ClusterRbacConfig or the early
- * AuthorizationPolicy. Refuses what Istio 1.4 refused and what it only logged while it made a rule wider. Every good
- * document has one warning that names its successor.
+ * A document of `rbac.istio.io/v1alpha1`: ServiceRole, ServiceRoleBinding, RbacConfig, ClusterRbacConfig or
+ * the early AuthorizationPolicy. Refuses what Istio 1.4 refused and what it only logged while it made a rule
+ * wider. Every good document has one warning that names its successor.
  */
 export function parseLegacy(document: ResourceDocument): Parsed<LegacyResource> {
   const findings: Finding[] = [];
@@ -33,11 +30,13 @@ export function parseLegacy(document: ResourceDocument): Parsed<LegacyResource> 
   return { spec, findings };
 }
 
+const configFields: ReadonlySet<string> = new Set(["mode", "inclusion", "exclusion", "enforcementMode"]);
+
 const fields = {
-  ServiceRole: ["rules"],
-  ServiceRoleBinding: ["subjects", "roleRef", "mode", "actions", "role"],
-  RbacConfig: ["mode", "inclusion", "exclusion", "enforcementMode"],
-  ClusterRbacConfig: ["mode", "inclusion", "exclusion", "enforcementMode"],
+  ServiceRole: new Set(["rules"]) as ReadonlySet<string>,
+  ServiceRoleBinding: bindingFields,
+  RbacConfig: configFields,
+  ClusterRbacConfig: configFields,
 } as const;
 
 function read(document: ResourceDocument, out: Finding[]): LegacyResource | undefined {
@@ -48,8 +47,7 @@ function read(document: ResourceDocument, out: Finding[]): LegacyResource | unde
     out.push(finding(codes.unknownKind, ["kind"], message));
     return undefined;
   }
-  const known = new Set<string>(fields[kind as keyof typeof fields]);
-  const spec = readMessage(document.spec ?? {}, ["spec"], out, known);
+  const spec = readMessage(document.spec ?? {}, ["spec"], out, fields[kind as keyof typeof fields]);
   if (spec === undefined) return undefined;
   if (kind === "ServiceRole") {
     const rules = readAccessRules(spec, "rules", out);
@@ -69,7 +67,6 @@ function requireServices(rules: readonly AccessRule[], out: Finding[]): void {
   });
 }
 
-const modes: readonly ["ENFORCED", "PERMISSIVE"] = ["ENFORCED", "PERMISSIVE"];
 const rbacModes: readonly [RbacConfig["mode"], ...RbacConfig["mode"][]] = [
   "OFF",
   "ON",
@@ -95,7 +92,7 @@ function readConfig(kind: RbacConfig["kind"], name: string, spec: Message, out: 
     mode,
     inclusion: readTarget(spec, "inclusion", out),
     exclusion: readTarget(spec, "exclusion", out),
-    permissive: messageEnum(spec, "enforcementMode", modes, out) === "PERMISSIVE",
+    permissive: isPermissive(spec, "enforcementMode", out),
   };
 }
 

@@ -1,14 +1,14 @@
 import type { Workload } from "../../attributes/index.js";
 import type { Permission } from "../../rbac/index.js";
 import type { Protocol } from "../translate.js";
-import { cidr, headerMatcher } from "../values.js";
+import { cidr, headerMatcher, listOrText } from "../values.js";
 import type { AccessRule, Constraint } from "./model.js";
 import { anyService, matchesText, type Service } from "./service.js";
 import { legacyString } from "./string.js";
 
 /**
- * An access rule as an Envoy permission for one workload: what asks for the destination is resolved now. Undefined when
- * it is for another destination, or cannot be asked on the protocol.
+ * An access rule as an Envoy permission for one workload: what asks for the destination is resolved now.
+ * Undefined when it is for another destination, or cannot be asked on the protocol.
  */
 export function toPermission(
   rule: AccessRule,
@@ -71,10 +71,7 @@ function toConstraint({ key, values }: Constraint): Permission[] {
   const name = key.slice(open + 1, -1);
   if (key.startsWith("request.headers[")) return some(values, (v) => ({ header: headerMatcher(name, v) }));
   const filter = key.slice("experimental.".length, open);
-  return some(values, (v) => {
-    const list = v.startsWith("[") && v.endsWith("]");
-    const stringMatch = legacyString(list ? v.replace(/^[[\]]+|[[\]]+$/g, "") : v);
-    const value = list ? { listMatch: { oneOf: { stringMatch } } } : { stringMatch };
-    return { metadata: { filter, path: [{ key: name }], value } };
-  });
+  return some(values, (v) => ({
+    metadata: { filter, path: [{ key: name }], value: listOrText(v, legacyString) },
+  }));
 }

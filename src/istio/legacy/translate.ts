@@ -25,11 +25,12 @@ export interface LegacyTarget {
 }
 
 /**
- * What the legacy kinds ask of one workload, or undefined when legacy RBAC is off for it. Where it is on, a request
- * that no role allows is refused.
+ * What the legacy kinds ask of one workload, or undefined when legacy RBAC is off for it. Where it is on, a
+ * request that no role allows is refused.
  *
- * From Istio 1.4 on, a `security.istio.io` AuthorizationPolicy that selects the workload switches all of this off for
- * it: that is the caller's to decide, before asking here. A ClusterRbacConfig counts before an RbacConfig.
+ * From Istio 1.4 on, a `security.istio.io` AuthorizationPolicy that selects the workload switches all of this
+ * off for it: that is the caller's to decide, before asking here. A ClusterRbacConfig counts before an
+ * RbacConfig.
  */
 export function translateLegacy(
   resources: readonly LegacyResource[],
@@ -49,8 +50,9 @@ export function translateLegacy(
 }
 
 /**
- * Whether the mode covers the workload. One of several services is enough to be covered by an inclusion, all are needed
- * to be left out by an exclusion; when no service of it is known, a mode that names services covers it.
+ * Whether the mode covers the workload. One of several services is enough to be covered by an inclusion, all
+ * are needed to be left out by an exclusion; when no service of it is known, a mode that names services
+ * covers it.
  */
 function isOn({ mode, inclusion, exclusion }: RbacConfig, workload: Workload): boolean {
   const hosts = servicesOf(workload).map(({ host }) => host);

@@ -21,6 +21,13 @@ const load = (text: string, catalog = catalogOf()): Promise<ConfigUpdate> =>
 const said = (update: ConfigUpdate): string[] => update.diagnostics.map(formatDiagnostic);
 
 describe("a document's head", () => {
+  it("is not taken for one without a spec when there is a null in its place", async () => {
+    expect(said(await load(policy("a", "spec:")))).toEqual([
+      "a.yaml:4:1: error GH0102 `spec` is null, expected a mapping (AuthorizationPolicy shop/a)",
+    ]);
+    expect(said(await load(policy("a", "")))).toEqual([]);
+  });
+
   it.each([
     ["an empty mapping", "{}", "GH0011"],
     ["a text", "hello", "GH0010"],

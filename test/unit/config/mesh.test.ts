@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseDurationMs } from "../../../src/config/duration.js";
 import type { Mesh } from "../../../src/config/index.js";
 import { defaultMesh, parseMesh } from "../../../src/config/mesh.js";
-import type { Parsed } from "../../../src/diagnostics/index.js";
+import type { Parsed } from "../../../src/documents/index.js";
 
 const parse = (spec: unknown): Parsed<Mesh> =>
   parseMesh({
@@ -67,6 +67,21 @@ describe("a Mesh", () => {
   ])("with %j is refused", (spec, finding) => {
     expect(parse(spec).spec).toBeUndefined();
     expect(said(spec)).toEqual([finding]);
+  });
+
+  it.each([
+    ["authz.local", true],
+    ["infra/authz.infra.svc.cluster.local", true],
+    ["10.0.0.1", true],
+    ["::1", true],
+    ["10.0.0.1:9000", false],
+    ["authz.local:9000", false],
+    ["infra/::1", false],
+    ["http://authz.local", false],
+  ])("names an authorizer by host or address alone: %s", (service, good) => {
+    const provider = { name: "a", envoyExtAuthzGrpc: { service, port: 9000 } };
+    const findings = good ? [] : ["GH0108 spec.extensionProviders.0.envoyExtAuthzGrpc.service"];
+    expect(said({ extensionProviders: [provider] })).toEqual(findings);
   });
 
   it.each([

@@ -162,7 +162,9 @@ describe("the fast reader and the one that knows positions", () => {
     expect(readYaml('a: "x\ny"\n').value).toEqual({ a: "x y" });
   });
 
-  it("never read different values out of whatever is put together from YAML's own signs", () => {
+  it("never read different values out of whatever is put together from YAML's own signs", {
+    timeout: 30_000,
+  }, () => {
     let accepted = 0;
     const piece = fc.constantFrom(
       "a",
@@ -246,6 +248,20 @@ describe("a document with a fault", () => {
     const { value, problems } = readYaml(levels.join("\n"));
     expect(value).toBeUndefined();
     expect(problems[0]?.message).toContain("too many aliases");
+  });
+
+  it("that repeats a small thing often by aliases is read", () => {
+    const items = Array.from({ length: 511 }, () => "  - *rule\n").join("");
+    const { value, problems } = readYaml(`rules:\n  - &rule {to: [{operation: {methods: [GET]}}]}\n${items}`);
+    expect(problems).toEqual([]);
+    expect((value as { rules: unknown[] }).rules).toHaveLength(512);
+  });
+
+  it("that repeats a large thing often by aliases is refused once", () => {
+    const large = Array.from({ length: 1000 }, (_, i) => `k${i}`).join(", ");
+    const { value, problems } = readYaml(`- &a [${large}]\n${"- *a\n".repeat(200)}`);
+    expect(value).toBeUndefined();
+    expect(problems).toHaveLength(1);
   });
 
   it("that contains itself is refused", () => {

@@ -124,6 +124,21 @@ describe("the client's address", () => {
     expect(remote(false, 1, { context_extensions })).toBe("9.9.9.9");
   });
 
+  it("is the peer where the entry is surrounded by bytes that Envoy does not trim", () => {
+    const headerMap = {
+      headers: [{ key: "x-forwarded-for", raw_value: Buffer.from("1.1.1.1\xa0", "latin1") }],
+    };
+    expect(remote(false, 0, { request: { http: { header_map: headerMap } } })).toBe("9.9.9.9");
+  });
+
+  it.each([
+    { "xff.num_trusted_hops": "one" },
+    { "xff.num_trusted_hops": "-1" },
+    { "xff.use_remote_address": "True" },
+  ])("cannot be told by settings that cannot be read: %j", (context_extensions) => {
+    expect(() => remote(false, 0, { context_extensions })).toThrow("X-Forwarded-For");
+  });
+
   it("is the peer on TCP", () => {
     expect(read({ source: address("9.9.9.9", 1) }).remoteIp?.text).toBe("9.9.9.9");
   });

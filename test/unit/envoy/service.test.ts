@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Decision, Snapshot } from "../../../src/engine/index.js";
 import { type AuthorizationOptions, createAuthorization, toCheckResponse } from "../../../src/envoy/index.js";
 import type { CheckResponse } from "../../../src/proto/index.js";
+import { loadProtos } from "../../../src/server/protos.js";
 
 const snapshot: Snapshot = {
   generation: 3,
@@ -111,7 +112,7 @@ describe("a decision as CheckResponse", () => {
       requestHeaders: [{ name: "x", value: "\xc3\xa9", action: "OVERWRITE_IF_EXISTS_OR_ADD" }],
       requestHeadersToRemove: ["y"],
       responseHeaders: [{ name: "z", value: "1", action: "APPEND_IF_EXISTS_OR_ADD" }],
-      queryParametersToSet: [["a", "b"]],
+      queryParametersToSet: [["a", "\xc3\xa9"]],
       queryParametersToRemove: ["c"],
     },
     dryRun: [],
@@ -126,7 +127,7 @@ describe("a decision as CheckResponse", () => {
       headers: [{ header: { key: "x", value: "é" }, append_action: 2 }],
       headers_to_remove: ["y"],
       response_headers_to_add: [{ header: { key: "z", value: "1" }, append_action: 0 }],
-      query_parameters_to_set: [{ key: "a", value: "b" }],
+      query_parameters_to_set: [{ key: "a", value: "é" }],
       query_parameters_to_remove: ["c"],
     });
   });
@@ -142,6 +143,29 @@ describe("a decision as CheckResponse", () => {
         structValue: { fields: { n: { listValue: { values: [{ numberValue: 1 }, { nullValue: 0 }] } } } },
       },
     });
+  });
+
+  it("stays within 1 KiB, with the longest names in the most dry-run results", () => {
+    const longest = (letter: string): string => `${"n".repeat(63)}/${letter.repeat(253)}`;
+    const dryRun = Array.from(
+      { length: 9 },
+      (_, rule) => ({ action: "DENY", result: "allowed", policy: longest("p"), rule }) as const,
+    );
+    const decision: Decision = {
+      ...allowed,
+      dryRun,
+      audit: false,
+      rule: { key: "k", policy: longest("q"), rule: 1 },
+    };
+    const record = toCheckResponse(decision).dynamic_metadata?.fields?.["gatehouse"];
+    const encoded = loadProtos().check.responseSerialize({
+      dynamic_metadata: { fields: { gatehouse: record ?? {} } },
+    });
+    expect(encoded.length).toBeLessThanOrEqual(1024);
+    const results = record?.structValue?.fields?.["dry_run"]?.listValue?.values;
+    expect(results?.map(({ structValue }) => Object.keys(structValue?.fields ?? {}).length)).toEqual([
+      4, 2, 2,
+    ]);
   });
 
   it("never names the policy in a refusal's body", () => {

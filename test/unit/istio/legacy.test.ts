@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Workload } from "../../../src/attributes/index.js";
-import { codes, type ResourceDocument } from "../../../src/diagnostics/index.js";
+import { codes } from "../../../src/diagnostics/index.js";
+import type { ResourceDocument } from "../../../src/documents/index.js";
 import {
   type LegacyFilter,
   type LegacyResource,

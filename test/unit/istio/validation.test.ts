@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { codes, type Finding, type ResourceDocument } from "../../../src/diagnostics/index.js";
+import { codes, type Finding } from "../../../src/diagnostics/index.js";
+import type { ResourceDocument } from "../../../src/documents/index.js";
 import { parseAuthorizationPolicy } from "../../../src/istio/index.js";
 
 /** A document as Kubernetes' YAML reader sees it: YAML 1.1 scalars, of two equal keys the last. */
@@ -59,7 +60,9 @@ const rows = corpus("validation.jsonl")
   .map((line): Row => JSON.parse(line))
   .filter((row) => row.doc.includes("kind: AuthorizationPolicy"));
 
-/** Accepted by Istio; a real Envoy 1.40 aborts while it loads the template, which does not start with one `/`. */
+/**
+ * Accepted by Istio; a real Envoy 1.40 aborts while it loads the template, which does not start with one `/`.
+ */
 const fatalForEnvoy = rows.filter((row) => /tmpl-(noslash|leading-double)/.test(row.id)).map((row) => row.id);
 
 describe("documents with Istio's own verdict", () => {
@@ -130,9 +133,9 @@ describe("a diagnostic names the exact place", () => {
     ]);
   });
 
-  it("of an IPv6 zone, which no address of a request has", () => {
-    const spec = { rules: [{ from: [{ source: { ipBlocks: ["fe80::1%eth0"] } }] }] };
-    expect(errors(parseAuthorizationPolicy(aPolicy(spec)).findings).length).toBe(1);
+  it("of an IPv6 zone beside a length, or one at which Envoy ends", () => {
+    const spec = { rules: [{ from: [{ source: { ipBlocks: ["fe80::1%eth0/64", "::1%lo"] } }] }] };
+    expect(errors(parseAuthorizationPolicy(aPolicy(spec)).findings).length).toBe(2);
   });
 
   it("of every mistake, not only of the first", () => {

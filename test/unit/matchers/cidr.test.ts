@@ -20,6 +20,11 @@ describe("a CIDR range", () => {
     expect(contains("10.0.0.1", "10.0.0.2")).toBe(false);
   });
 
+  it("is one address without its zone", () => {
+    expect(parseCidr("fe80::1%eth0")).toEqual({ addressPrefix: "fe80::1", prefixLen: 128 });
+    expect(contains("::1%1", "::1")).toBe(true);
+  });
+
   it("never holds an address of the other family, mapped ones included", () => {
     expect(contains("::/0", "1.2.3.4")).toBe(false);
     expect(contains("0.0.0.0/0", "::ffff:1.2.3.4")).toBe(false);
@@ -30,12 +35,20 @@ describe("a CIDR range", () => {
     expect(compileCidr({ addressPrefix: "0.0.0.0", prefixLen: 0 })(undefined)).toBe(false);
   });
 
-  it.each(["", "10.0.0.1/33", "::/129", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/-1", "a/8", "fe80::1%eth0/64"])(
-    "is not %j",
-    (text) => {
-      expect(parseCidr(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "10.0.0.1/33",
+    "::/129",
+    "10.0.0.0/",
+    "10.0.0.0/08",
+    "10.0.0.0/-1",
+    "a/8",
+    "fe80::1%eth0/64",
+    "::1%lo",
+    "1.2.3.4%1",
+  ])("is not %j", (text) => {
+    expect(parseCidr(text)).toBeUndefined();
+  });
 
   it("holds what Node's BlockList holds, for IPv4", () => {
     fc.assert(

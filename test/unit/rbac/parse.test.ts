@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { codes, type ResourceDocument } from "../../../src/diagnostics/index.js";
+import { codes } from "../../../src/diagnostics/index.js";
+import type { ResourceDocument } from "../../../src/documents/index.js";
 import {
   compileRbacPolicy,
   type EnvoyRbac,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ConfigChange } from "../../../src/server/configuration.js";
@@ -61,12 +62,14 @@ interface Fixture {
   readonly workers: FakeWorker[];
   readonly deaths: () => number;
   inForce: ConfigChange | undefined;
+  /** Set: the next workers say nothing, and this is told when they are killed. */
+  silent?: () => void;
 }
 
 async function setUp(count = 2): Promise<Fixture> {
   const workers: FakeWorker[] = [];
   let deaths = 0;
-  const fixture: { inForce: ConfigChange | undefined } = { inForce: undefined };
+  const fixture: Pick<Fixture, "inForce" | "silent"> = { inForce: undefined };
   const pool = await startWorkers({
     count,
     serving: { maxMessageBytes: 1, reflection: false, tls: undefined, allowClients: [], decisions: 1 },
@@ -78,7 +81,9 @@ async function setUp(count = 2): Promise<Fixture> {
       failed: () => {},
     },
     fork: () => {
+      const { silent } = fixture;
       const worker = fakeWorker();
+      if (silent !== undefined) return { ...worker, onMessage: () => {}, kill: silent };
       workers.push(worker);
       return worker;
     },
@@ -137,6 +142,45 @@ describe("the worker pool", () => {
     await vi.waitFor(() => expect(pool.readyCount()).toBe(1));
     expect(typesOf(workers[1])).toEqual(["init", "upserts", "build", "switch", "listen", "serving"]);
     expect(fixture.deaths()).toBe(1);
+  });
+
+  it("gives a worker that joins behind a change that change too", async () => {
+    const fixture = await setUp(2);
+    const { pool, workers } = fixture;
+    const [slow, dying] = workers as [FakeWorker, FakeWorker];
+    const send = slow.send;
+    let finishBuild = (): void => {};
+    slow.send = (message) => {
+      if (message.type === "build") finishBuild = () => send(message);
+      else send(message);
+    };
+    fixture.inForce = change(1);
+    const caller = async (): Promise<void> => {
+      await pool.install(change(2));
+    };
+    const noted = caller().then(() => {
+      fixture.inForce = change(2);
+    });
+    dying.die();
+    await vi.waitFor(() => expect(typesOf(workers[2])).toContain("init"));
+    finishBuild();
+    await noted;
+    await vi.waitFor(() => expect(pool.readyCount()).toBe(2));
+    const builds = workers[2]?.received.flatMap((m) => (m.type === "build" ? [m.generation] : []));
+    expect(builds).toEqual([2]);
+  });
+
+  it("ends a worker that never says hello, so that another takes its place", async () => {
+    const fixture = await setUp(1);
+    vi.useFakeTimers();
+    let killed = 0;
+    fixture.silent = () => {
+      killed += 1;
+    };
+    fixture.workers[0]?.die();
+    await sleep(300);
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(killed).toBe(1);
   });
 
   it("replaces workers that die young more and more slowly", async () => {

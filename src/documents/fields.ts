@@ -1,10 +1,9 @@
-import { codes } from "./codes.js";
-import { type Finding, finding, type Path } from "./diagnostic.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 
 /**
- * Readers for parsers written by hand, where a schema would be too slow or its messages too vague. Each reads one field
- * of a mapping. An absent field is undefined without a finding; a wrong one is undefined with a finding, and null is
- * wrong, as for Kubernetes. Paths are only built when there is something to say.
+ * Readers for parsers written by hand, where a schema would be too slow or its messages too vague. Each reads
+ * one field of a mapping. An absent field is undefined without a finding; a wrong one is undefined with a
+ * finding, and null is wrong, as for Kubernetes. Paths are only built when there is something to say.
  */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -27,6 +26,7 @@ export function asFields(
   return value as Fields;
 }
 
+/** A mapping below `owner`; with `known`, every other key is an unknown field. */
 export function readFields(
   owner: Fields,
   key: string,
@@ -38,6 +38,7 @@ export function readFields(
   return value === undefined ? undefined : asFields(value, [...at, key], out, known);
 }
 
+/** A list, its items unread. */
 export function readList(
   owner: Fields,
   key: string,
@@ -51,6 +52,7 @@ export function readList(
   return undefined;
 }
 
+/** A string, also an empty one. */
 export function readText(owner: Fields, key: string, at: Path, out: Finding[]): string | undefined {
   const value = owner[key];
   if (value === undefined || typeof value === "string") return value;
@@ -82,18 +84,19 @@ export function wrongType(value: unknown, at: Path, expected: string): Finding {
   return finding(codes.wrongType, at, `${nameOf(at)} is ${show(value)}, expected ${expected}`);
 }
 
-/** The unknown field and, when it is near, the field that was probably meant. */
-export function unknownField(key: string, at: Path, known: Iterable<string>): Finding {
+/**
+ * The unknown field with the one that was probably meant, or, when `known` are few, with all that there are.
+ */
+export function unknownField(key: string, at: Path, known?: Iterable<string>): Finding {
   const plain = (name: string): string => name.replace(/[_-]/g, "").toLowerCase();
-  const meant = [...known].find((name) => plain(name) === plain(key));
-  const all = [...known];
-  const expected =
-    meant !== undefined
-      ? `, did you mean \`${meant}\``
-      : all.length <= 6
-        ? `, expected ${all.map((name) => `\`${name}\``).join(", ")}`
-        : "";
-  return finding(codes.unknownField, [...at, key], `unknown field \`${key.slice(0, 80)}\`${expected}`);
+  const all = [...(known ?? [])];
+  const meant = all.find((name) => plain(name) === plain(key));
+  let hint = "";
+  if (meant !== undefined) hint = `, did you mean \`${meant}\``;
+  else if (known !== undefined && all.length === 0) hint = ", expected none";
+  else if (all.length > 0 && all.length <= 6)
+    hint = `, expected ${all.map((name) => `\`${name}\``).join(", ")}`;
+  return finding(codes.unknownField, [...at, key], `unknown field \`${key.slice(0, 80)}\`${hint}`);
 }
 
 /** The last field of a path with the indexes behind it, in backticks. */
@@ -101,19 +104,4 @@ export function nameOf(at: Path): string {
   const start = at.findLastIndex((part) => typeof part === "string");
   const [name = "document", ...indexes] = at.slice(Math.max(start, 0));
   return `\`${name}${indexes.map((i) => `[${i}]`).join("")}\``;
-}
-
-/** User input as messages show it: in backticks with its type unless it is a string, short, on one line. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return `\`${oneLine(value)}\``;
-  if (value === null) return "null";
-  const type = Array.isArray(value) ? "list" : typeof value === "object" ? "mapping" : typeof value;
-  return `${type} \`${oneLine(JSON.stringify(value) ?? "")}\``;
-}
-
-/** Control characters escaped, cut at 80 characters, no backtick that could end the quotation. */
-function oneLine(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return cut.replace(/[\u0000-\u001f\u007f]/g, (c) => JSON.stringify(c).slice(1, -1)).replaceAll("`", "'");
 }

@@ -1,13 +1,5 @@
-import {
-  codes,
-  type Fields,
-  type Finding,
-  finding,
-  type Path,
-  readFields,
-  show,
-  wrongType,
-} from "../diagnostics/index.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { type Fields, readFields, wrongType } from "./fields.js";
 
 /** `selector.matchLabels`: pairs that a workload's labels must all have; no pair selects all. */
 export type Selector = readonly (readonly [label: string, value: string])[];

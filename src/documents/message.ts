@@ -1,10 +1,9 @@
-import { codes } from "./codes.js";
-import { type Finding, finding, type Path } from "./diagnostic.js";
-import { asFields, type Fields, nameOf, show, unknownField, wrongType } from "./fields.js";
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { asFields, type Fields, nameOf, unknownField, wrongType } from "./fields.js";
 
 /**
- * A protobuf message written in YAML: every field under its lowerCamel or its snake_case name, null as good as absent
- * (proto3 JSON). Fields are asked for by their lowerCamel name.
+ * A protobuf message written in YAML: every field under its lowerCamel or its snake_case name, null as good
+ * as absent (proto3 JSON). Fields are asked for by their lowerCamel name.
  */
 export interface Message {
   readonly at: Path;
@@ -45,6 +44,7 @@ export function pathOf(message: Message, name: string): Path {
   return [...message.at, message.written.get(name) ?? name];
 }
 
+/** A list, its items unread; empty when absent, as in proto3. */
 export function messageList(message: Message, name: string, out: Finding[]): readonly unknown[] {
   const value = fieldOf(message, name) ?? [];
   if (Array.isArray(value)) return value;

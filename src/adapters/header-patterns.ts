@@ -1,6 +1,6 @@
 /**
- * Istio's header patterns as one predicate of a lower-case name: `*suffix` (looked at first), `prefix*`, or the whole
- * name, in any case.
+ * Istio's header patterns as one predicate of a lower-case name: `*suffix` (looked at first), `prefix*`, or
+ * the whole name, in any case.
  */
 export function compileHeaderPatterns(patterns: readonly string[]): (name: string) => boolean {
   const exact = new Set<string>();
@@ -12,20 +12,4 @@ export function compileHeaderPatterns(patterns: readonly string[]): (name: strin
     else exact.add(pattern);
   }
   return (name) => exact.has(name) || tests.some((test) => test(name));
-}
-
-const hopByHop: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "content-length",
-]);
-
-/** Whether a header speaks of one connection or one message's framing, and so never goes from one to another. */
-export function isHopByHop(name: string): boolean {
-  return hopByHop.has(name);
 }

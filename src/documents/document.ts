@@ -1,4 +1,4 @@
-import type { Finding } from "./diagnostic.js";
+import type { Finding } from "../diagnostics/index.js";
 
 /** One Kubernetes-style document whose head has been read and whose `spec` nobody has looked at yet. */
 export interface ResourceDocument {
