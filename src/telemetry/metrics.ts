@@ -1,13 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricObject, Registry } from "prom-client";
-
-/** What the counter of checks is labelled with. */
-export interface CheckOutcome {
-  readonly allowed: boolean;
-  /** gRPC code of the decision. */
-  readonly code: number;
-  /** The stage that decided, from the engine's closed set. */
-  readonly stage: string;
-}
+import { Counter, collectDefaultMetrics, Gauge, type MetricObject, Registry } from "prom-client";
+import { type CheckOutcome, createCheckMetrics } from "./check-metrics.js";
 
 /**
  * How a reload ended: `ok`, `invalid` (the configuration has errors), `failed` (it could not be put in
@@ -47,32 +39,6 @@ export interface Metrics {
   values(): Promise<MetricObject[]>;
 }
 
-/** 10 µs to 1 s: a policy takes microseconds, a provider milliseconds. */
-const SECONDS = [
-  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-  0.5, 1,
-];
-
-const CODES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
-
 /**
  * The catalogue: every metric of Gatehouse is named here, and `docs/operations.md` has a line for each.
  * `processMetrics` adds CPU, memory, garbage collection and event loop of this process.
@@ -80,18 +46,7 @@ const CODES = [
 export function createMetrics(options: { readonly processMetrics: boolean }): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
-  const checks = new Counter({
-    name: "gatehouse_checks_total",
-    help: "Checks answered, by outcome, gRPC code and the stage that decided.",
-    labelNames: ["allowed", "code", "stage"],
-    registers,
-  });
-  const duration = new Histogram({
-    name: "gatehouse_check_duration_seconds",
-    help: "Time from the decoded request to its decision.",
-    buckets: SECONDS,
-    registers,
-  });
+  const checks = createCheckMetrics();
   const unknownWorkload = new Counter({
     name: "gatehouse_unknown_workload_total",
     help: "Checks refused because their destination workload is unknown while policies are scoped.",
@@ -125,10 +80,7 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
   for (const result of ["ok", "invalid", "failed"]) reloads.inc({ result }, 0);
   return {
-    checked({ allowed, code, stage }, seconds) {
-      checks.inc({ allowed: allowed ? "true" : "false", code: CODES[code] ?? "UNKNOWN", stage });
-      duration.observe(seconds);
-    },
+    checked: checks.checked,
     unknownWorkload: () => unknownWorkload.inc(),
     failedOpen: () => failedOpen.inc(),
     providerAsked: (provider, result) => providers.inc({ provider, result }),
@@ -136,7 +88,9 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
     failed: (where) => errors.inc({ where }),
     configured: config,
     ...workers,
-    values: () => registry.getMetricsAsJSON() as Promise<MetricObject[]>,
+    async values() {
+      return [...checks.values(), ...((await registry.getMetricsAsJSON()) as MetricObject[])];
+    },
   };
 }
 
