@@ -6,7 +6,9 @@ export function fromStruct({ fields = {} }: Struct__Output): JsonObject {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, fromValue(value)]));
 }
 
-function fromValue(value: Value__Output): JsonValue {
+/** A map's entry without a value decodes to null; the value it stands for is one that is not set. */
+function fromValue(value: Value__Output | null): JsonValue {
+  if (value === null) return null;
   if (value.stringValue !== undefined) return value.stringValue;
   if (value.structValue !== undefined) return fromStruct(value.structValue);
   if (value.listValue !== undefined) return (value.listValue.values ?? []).map(fromValue);

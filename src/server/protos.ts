@@ -10,9 +10,11 @@ import {
   type CheckResponse__Output,
   PROTO_SERVICES,
 } from "../proto/index.js";
+import { createCheckDecoder } from "./check-decoder.js";
 
 /** What Envoy calls. */
 export const AUTHORIZATION = "envoy.service.auth.v3.Authorization";
+const AUTHORIZATION_FILE = "envoy/service/auth/v3/external_auth.proto";
 
 const HEALTH = "grpc.health.v1.Health";
 
@@ -54,7 +56,8 @@ export function loadProtos(): Protos {
     { includeDirs: [protoRoot()], keepCase: true, longs: String, oneofs: true },
   );
   const service = packages[AUTHORIZATION] as protoLoader.ServiceDefinition;
-  const check = service["Check"] as unknown as Protos["check"];
+  const method = service["Check"] as unknown as Protos["check"];
+  const check = { ...method, requestDeserialize: createCheckDecoder(protoRoot(), AUTHORIZATION_FILE) };
   loaded = { packages, check, services: services.map((service) => service.name) };
   return loaded;
 }

@@ -13,10 +13,10 @@ export function metadataReader(metadata: Metadata__Output | undefined): Reader {
   const read = new Map<string, JsonObject>();
   return (filter) => {
     if (!Object.hasOwn(filters, filter)) return undefined;
-    const struct = filters[filter];
     const known = read.get(filter);
-    if (known !== undefined || struct === undefined) return known;
-    const object = fromStruct(struct);
+    if (known !== undefined) return known;
+    // A map's entry without a value decodes to null.
+    const object = fromStruct(filters[filter] ?? {});
     read.set(filter, object);
     return object;
   };

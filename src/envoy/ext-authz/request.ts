@@ -74,7 +74,7 @@ export function createRequestReader(): RequestReader {
     extensions: Readonly<Record<string, string>>,
     { labels = noExtensions, principal = "" }: Peer__Output,
   ): Workload | undefined {
-    if (extensions === noExtensions && labels === noExtensions) return undefined;
+    if (isEmpty(extensions) && isEmpty(labels)) return undefined;
     for (const seen of recent) {
       if (
         seen.principal === principal &&
@@ -131,6 +131,11 @@ export function createRequestReader(): RequestReader {
       auth: undefined,
     };
   };
+}
+
+function isEmpty(record: Readonly<Record<string, string>>): boolean {
+  for (const _ in record) return false;
+  return true;
 }
 
 /** Same keys and values, in any order. */
@@ -196,7 +201,7 @@ function readHttp(http: HttpRequest__Output): HttpRequest {
     scheme: http.scheme ?? "",
     protocol: http.protocol ?? "",
     headers,
-    size: Number(http.size ?? -1),
+    size: http.size === undefined ? -1 : Number(http.size),
     body: http.raw_body !== undefined && http.raw_body.length > 0 ? http.raw_body : textBody(http.body),
   };
 }
