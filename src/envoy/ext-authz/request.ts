@@ -166,7 +166,7 @@ function endpoint(peer: Peer__Output): { ip: Ip | undefined; port: number; princ
 
 function readTime(context: AttributeContext__Output): number {
   const time = context.request?.time;
-  return time === undefined ? 0 : Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6);
+  return time === undefined ? 0 : integer(time.seconds, 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6);
 }
 
 function xffSettings(
@@ -188,6 +188,13 @@ function xffSettings(
   };
 }
 
+/** A 64-bit integer as a decoder gives it: a text, a number, or protobufjs's Long. */
+function integer(value: unknown, absent: number): number {
+  if (value === undefined) return absent;
+  const long = value as { readonly toNumber?: () => number };
+  return typeof long.toNumber === "function" ? long.toNumber() : Number(value);
+}
+
 function readHttp(http: HttpRequest__Output): HttpRequest {
   const headers = readHeaders(http);
   const path = headers.get(":path")?.[0] ?? "";
@@ -201,7 +208,7 @@ function readHttp(http: HttpRequest__Output): HttpRequest {
     scheme: http.scheme ?? "",
     protocol: http.protocol ?? "",
     headers,
-    size: http.size === undefined ? -1 : Number(http.size),
+    size: integer(http.size, -1),
     body: http.raw_body !== undefined && http.raw_body.length > 0 ? http.raw_body : textBody(http.body),
   };
 }
