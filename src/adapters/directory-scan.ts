@@ -33,8 +33,11 @@ interface Walk {
 
 const extensions = /\.(?:yaml|yml|json)$/;
 
-/** Finds the files of a configuration path, in string order, without reading them. */
-export function scanPath(root: string): Scan {
+/**
+ * Finds the files of a configuration path, in string order, without reading them. A path that is not there is an
+ * empty one where `mayBeMissing`; one that cannot be read is an error always.
+ */
+export function scanPath(root: string, mayBeMissing: boolean): Scan {
   const walk: Walk = {
     realRoot: realOf(root) ?? root,
     files: [],
@@ -52,9 +55,12 @@ export function scanPath(root: string): Scan {
       else walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, root, `${what} is none`));
     }
   } catch (error) {
-    walk.diagnostics.push(
-      fileDiagnostic(codes.sourceUnreadable, root, `${what} cannot be read (${codeOf(error)})`),
-    );
+    const reason = codeOf(error);
+    if (!mayBeMissing || reason !== "ENOENT") {
+      walk.diagnostics.push(
+        fileDiagnostic(codes.sourceUnreadable, root, `${what} cannot be read (${reason})`),
+      );
+    }
   }
   return { root, files: walk.files, directories: [...walk.directories], diagnostics: walk.diagnostics };
 }

@@ -67,7 +67,7 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
   const watchers = new Map<string, FSWatcher>();
 
   const readOnce = (): Reading => {
-    const found = paths.map(scanPath);
+    const found = paths.map((path) => scanPath(path, allowEmpty));
     const next = new Map<string, Known>();
     const files: SourceFile[] = [];
     const diagnostics: Diagnostic[] = found.flatMap((path) => path.diagnostics);

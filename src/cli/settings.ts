@@ -90,7 +90,7 @@ export const settings: readonly Setting[] = [
     fallback: `${defaults.maxMessageBytes}`,
   },
   { name: "reflection", kind: "flag", help: "serve gRPC reflection" },
-  { name: "allow-empty", kind: "flag", help: "a configuration path without documents is no error" },
+  { name: "allow-empty", kind: "flag", help: "a configuration path that is missing or empty is no error" },
   { name: "allow-invalid-start", kind: "flag", help: "start with an invalid configuration and deny all" },
   {
     name: "log-level",

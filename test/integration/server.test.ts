@@ -120,6 +120,18 @@ describe("a running server", () => {
     expect(denied.json()).toMatchObject({ decisions: [{ path: "/closed" }] });
   });
 
+  it("shows the workload that a decision was for, also when the mesh supplied it", async () => {
+    const spec = { defaultWorkload: { namespace: "shop", name: "web" } };
+    const mesh = { apiVersion: "gatehouse.dev/v1alpha1", kind: "Mesh", metadata: { name: "mesh" }, spec };
+    folder.write("mesh.yaml", JSON.stringify(mesh));
+    const server = await start();
+    await ask(server, "/open");
+    const { json } = await page(server.adminAddress, "/decisions");
+    expect(json()).toMatchObject({
+      decisions: [{ destination_namespace: "shop", destination_workload: "web" }],
+    });
+  });
+
   it("counts checks by outcome, also on a port for metrics only", async () => {
     const server = await start({ metricsAddress: "127.0.0.1:0" });
     await ask(server, "/open");

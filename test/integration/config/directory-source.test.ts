@@ -78,6 +78,12 @@ describe("reading", () => {
     ]);
   });
 
+  it("takes a missing path for an empty one where empty ones are allowed", async () => {
+    const source = createDirectorySource({ paths: [join(folder, "none")], allowEmpty: true });
+    expect(await source.read()).toMatchObject({ files: [], diagnostics: [], roots: [] });
+    source.close();
+  });
+
   it("says which file is no text", async () => {
     writeFileSync(join(folder, "a.yaml"), Buffer.from([0x61, 0xff, 0xfe]));
     const { files, diagnostics } = await sourceOf(folder).read();
