@@ -84,8 +84,13 @@ describe("a Mesh", () => {
     expect(said({ extensionProviders: [provider] })).toEqual(findings);
   });
 
+  it("says where connections to providers may go", () => {
+    const egress = { allowHosts: ["*.shop.svc"], allowCidrs: ["10.0.0.0/8"], denyPrivate: true };
+    expect(parse({ egress }).spec).toMatchObject({ egress });
+    expect(said({ egress: { allowCidrs: ["10.0.0.0/33"] } })).toEqual(["GH0108 spec.egress.allowCidrs.0"]);
+  });
+
   it.each([
-    [{ egress: { denyPrivate: true } }, "GH0305 spec.egress"],
     [{ trustEnvoyJwt: { enabled: true } }, "GH0305 spec.trustEnvoyJwt"],
     [{ clientCertHeaders: { headers: ["client-cert"] } }, "GH0305 spec.clientCertHeaders"],
   ])("with %j is told that it has no effect yet", (spec, finding) => {
