@@ -108,7 +108,7 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     decision_id: decision.decisionId,
     file: place?.file ?? null,
     line: place?.line ?? null,
-    nearest_miss: explained && attributes ? explain(decision, attributes, snapshot, update) : null,
+    nearest_miss: explained && attributes ? explain(decision, attributes, update) : null,
     response: responseJson(response),
   };
 }

@@ -1,6 +1,6 @@
 import type { Attributes } from "../attributes/index.js";
 import { type ConfigUpdate, meshOf, type Origin, trustDomainsOf } from "../config/index.js";
-import { type Decision, destinationWorkload, type Snapshot } from "../engine/index.js";
+import type { Decision } from "../engine/index.js";
 import {
   type AuthorizationPolicy,
   isMeshWide,
@@ -38,16 +38,11 @@ export function placeOfDecision({ rule }: Decision, { upserts }: ConfigUpdate): 
 }
 
 /** The nearest miss of a request that no ALLOW policy allowed; null when something else decided. */
-export function explain(
-  decision: Decision,
-  attributes: Attributes,
-  snapshot: Snapshot,
-  update: ConfigUpdate,
-): Miss | null {
+export function explain(decision: Decision, attributes: Attributes, update: ConfigUpdate): Miss | null {
   if (decision.reason !== "no_allow_policy_matched") return null;
   const mesh = meshOf(update.upserts);
   const { rootNamespace } = mesh;
-  const workload = destinationWorkload(snapshot, attributes);
+  const { workload } = decision;
   const applies = (policy: AuthorizationPolicy): boolean =>
     workload === undefined
       ? isMeshWide(policy, rootNamespace)

@@ -44,7 +44,8 @@ export function authorize(filters: readonly RbacFilter[], attributes: Attributes
   return { outcome: enforced ? notRefused : noPolicy, dryRun, audit };
 }
 
-function firstMatch(rules: readonly CompiledRule[], attributes: Attributes): CompiledRule | undefined {
+/** The rule that Envoy would report: the first that matches, in the order of keys. */
+export function firstMatch(rules: readonly CompiledRule[], attributes: Attributes): CompiledRule | undefined {
   for (const rule of rules) if (rule.matches(attributes)) return rule;
   return undefined;
 }

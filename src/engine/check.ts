@@ -1,11 +1,11 @@
 import type { Attributes, Workload } from "../attributes/index.js";
 import type { RuleRef } from "../rbac/index.js";
-import { authorize } from "./authorize.js";
+import { authorize, firstMatch } from "./authorize.js";
 import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome } from "./decision.js";
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
-import type { Verdict } from "./provider.js";
-import type { Chain, CustomFilter, Snapshot } from "./snapshot.js";
+import type { Provider, Verdict } from "./provider.js";
+import type { Chain, Snapshot } from "./snapshot.js";
 
 /** What a check needs from outside. */
 export interface CheckPorts {
@@ -13,17 +13,22 @@ export interface CheckPorts {
   readonly decisionId: () => string;
 }
 
+/** What stands in every decision of a request, whatever its outcome. */
+interface Circumstances {
+  readonly generation: number;
+  readonly workload: Workload | undefined;
+  readonly failedOpen: boolean;
+  readonly ports: CheckPorts;
+}
+
 /** A request under way through the stages. */
-interface Progress {
-  readonly snapshot: Snapshot;
+interface Progress extends Circumstances {
   readonly chain: Chain;
   readonly original: Uint8Array;
-  readonly ports: CheckPorts;
   /** As the stages so far left it. */
   readonly attributes: Attributes;
   readonly edits: Edits;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
-  readonly failedOpen: boolean;
   /** The CUSTOM rule whose provider allowed last. */
   readonly allowedBy: RuleRef | undefined;
 }
@@ -38,15 +43,16 @@ export function check(
   original: Uint8Array,
   ports: CheckPorts,
 ): Decision | Promise<Decision> {
-  const refused = guard(snapshot, attributes);
-  if (refused !== undefined) return conclude(refused, snapshot, ports);
   const workload = destinationWorkload(snapshot, attributes);
+  const refused = guard(snapshot, attributes);
+  if (refused !== undefined) return refuse(refused, snapshot.generation, ports, workload);
   if (workload === undefined && !mayBeUnknown(snapshot)) {
-    return conclude(deny("select", "unknown_workload"), snapshot, ports);
+    return refuse(deny("select", "unknown_workload"), snapshot.generation, ports);
   }
   const chain = snapshot.plan(workload)[attributes.protocol];
   const progress = {
-    snapshot,
+    generation: snapshot.generation,
+    workload,
     chain,
     original,
     ports,
@@ -59,14 +65,14 @@ export function check(
   return askProviders(progress, 0);
 }
 
-/** Refuses without a snapshot: there is no valid configuration yet. */
-export function refuseAll(ports: CheckPorts): Decision {
-  return conclude(fail("invalid_config"), undefined, ports);
-}
-
-/** Refuses because something went wrong that should not. */
-export function refuseError(outcome: Outcome, generation: number, ports: CheckPorts): Decision {
-  return { ...conclude(outcome, undefined, ports), generation };
+/** A refusal that no policy was asked about. `generation` is 0 where there is no valid configuration. */
+export function refuse(
+  outcome: Outcome,
+  generation: number,
+  ports: CheckPorts,
+  workload?: Workload,
+): Decision {
+  return end({ generation, workload, failedOpen: false, ports }, outcome);
 }
 
 function guard(snapshot: Snapshot, { request }: Attributes): Outcome | undefined {
@@ -75,7 +81,7 @@ function guard(snapshot: Snapshot, { request }: Attributes): Outcome | undefined
 }
 
 /** The first source that knows the workload supplies all of it. */
-export function destinationWorkload(snapshot: Snapshot, attributes: Attributes): Workload | undefined {
+function destinationWorkload(snapshot: Snapshot, attributes: Attributes): Workload | undefined {
   return attributes.workload ?? snapshot.lookup(attributes) ?? snapshot.mesh.defaultWorkload;
 }
 
@@ -88,18 +94,17 @@ function askProviders(progress: Progress, start: number): Decision | Promise<Dec
   const { custom } = progress.chain;
   for (let i = start; i < custom.length; i++) {
     const filter = custom[i];
-    const match = filter?.rules.find((rule) => rule.matches(progress.attributes));
+    const match = filter && firstMatch(filter.rules, progress.attributes);
     if (filter === undefined || match === undefined) continue;
     if (filter.provider === undefined) return end(progress, deny("custom", "provider_unknown", match.ref));
-    return ask(progress, filter, match.ref, i);
+    return ask(progress, filter.provider, match.ref, i);
   }
   return finish(progress);
 }
 
-async function ask(progress: Progress, filter: CustomFilter, ref: RuleRef, index: number): Promise<Decision> {
+async function ask(progress: Progress, provider: Provider, ref: RuleRef, index: number): Promise<Decision> {
   const { attributes, original } = progress;
-  const verdict = await filter.provider?.({ attributes, original });
-  if (verdict === undefined) return end(progress, deny("custom", "provider_unknown", ref));
+  const verdict = await provider({ attributes, original });
   if (invalidEdit(verdict.edits) !== undefined)
     return end(progress, { ...fail("bad_edit"), stage: "custom", rule: ref });
   if (!verdict.allowed) return end(progress, refusal(verdict, ref));
@@ -126,33 +131,17 @@ function refusal(verdict: Verdict, rule: Outcome["rule"]): Outcome {
 /** Stage 4 and the end. */
 function finish(progress: Progress): Decision {
   const { outcome, dryRun, audit } = authorize(progress.chain.filters, progress.attributes);
-  if (!outcome.allowed) return end(progress, outcome, dryRun, audit);
-  if (progress.allowedBy === undefined) return end(progress, outcome, dryRun, audit);
+  if (!outcome.allowed || progress.allowedBy === undefined) return end(progress, outcome, dryRun, audit);
   const passed = outcome.stage === "none" ? allow("custom", "provider_allowed", progress.allowedBy) : outcome;
   const edits = resolveEdits(progress.edits, progress.attributes);
   return end(progress, { ...passed, edits, metadata: progress.metadata }, dryRun, audit);
 }
 
 function end(
-  progress: Progress,
+  { generation, workload, failedOpen, ports }: Circumstances,
   outcome: Outcome,
   dryRun: readonly DryRun[] = noDryRun,
   audit: boolean | undefined = undefined,
-): Decision {
-  return decide(outcome, progress.snapshot.generation, progress.ports, dryRun, audit, progress.failedOpen);
-}
-
-function conclude(outcome: Outcome, snapshot: Snapshot | undefined, ports: CheckPorts): Decision {
-  return decide(outcome, snapshot?.generation ?? 0, ports, noDryRun, undefined, false);
-}
-
-function decide(
-  outcome: Outcome,
-  generation: number,
-  ports: CheckPorts,
-  dryRun: readonly DryRun[],
-  audit: boolean | undefined,
-  failedOpen: boolean,
 ): Decision {
   const { allowed, code, httpStatus, stage, reason, rule, body, edits, metadata } = outcome;
   const decisionId = ports.decisionId();
@@ -170,6 +159,7 @@ function decide(
     audit,
     failedOpen,
     generation,
+    workload,
     metadata,
   };
 }

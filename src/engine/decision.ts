@@ -1,3 +1,4 @@
+import type { Workload } from "../attributes/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { type Edits, noEdits } from "./edits.js";
 
@@ -70,6 +71,8 @@ export interface Decision extends Outcome {
   /** Whether an AUDIT policy matched; undefined without one. */
   readonly audit: boolean | undefined;
   readonly failedOpen: boolean;
+  /** Whose policies were asked; undefined where it is unknown or was not looked at. */
+  readonly workload: Workload | undefined;
   /** Generation of the snapshot that decided, 0 without one. */
   readonly generation: number;
 }

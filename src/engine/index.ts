@@ -1,4 +1,4 @@
-export { check, destinationWorkload, refuseAll, refuseError } from "./check.js";
+export { check, refuse } from "./check.js";
 export { type Decision, type DryRun, deny, fail, grpcCode } from "./decision.js";
 export { type AppendAction, type Edits, type HeaderEdit, noEdits } from "./edits.js";
 export type { Provider, ProviderRequest, Verdict } from "./provider.js";

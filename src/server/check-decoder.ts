@@ -7,12 +7,15 @@ import type { CheckRequest__Output } from "../proto/index.js";
  * object (measured: the copy is 4 to 5 % of a Check's CPU time). Absent fields are undefined, absent maps and lists
  * empty; 64-bit integers are Long objects or numbers. The decoder throws for bytes that are no CheckRequest.
  */
-export function createCheckDecoder(protoRoot: string, file: string): (bytes: Buffer) => CheckRequest__Output {
+export function createCheckDecoder(
+  protoRoot: string,
+  files: string[],
+): (bytes: Buffer) => CheckRequest__Output {
   const root = new protobuf.Root();
   // Well-known types are part of protobufjs.
   root.resolvePath = (_origin, target) =>
     target.startsWith("google/protobuf/") ? target : join(protoRoot, target);
-  root.loadSync(file, { keepCase: true });
+  root.loadSync(files, { keepCase: true });
   root.resolveAll();
   forgetDefaults(root);
   const type = root.lookupType("envoy.service.auth.v3.CheckRequest");

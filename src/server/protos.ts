@@ -14,7 +14,6 @@ import { createCheckDecoder } from "./check-decoder.js";
 
 /** What Envoy calls. */
 export const AUTHORIZATION = "envoy.service.auth.v3.Authorization";
-const AUTHORIZATION_FILE = "envoy/service/auth/v3/external_auth.proto";
 
 const HEALTH = "grpc.health.v1.Health";
 
@@ -50,14 +49,17 @@ let loaded: Protos | undefined;
 export function loadProtos(): Protos {
   if (loaded !== undefined) return loaded;
   const services = PROTO_SERVICES.filter((service) => service.name !== HEALTH);
+  const files = services.map((service) => service.file);
   // INVARIANT: the same options as in the script `protos`, which generates the types.
-  const packages = protoLoader.loadSync(
-    services.map((service) => service.file),
-    { includeDirs: [protoRoot()], keepCase: true, longs: String, oneofs: true },
-  );
+  const packages = protoLoader.loadSync(files, {
+    includeDirs: [protoRoot()],
+    keepCase: true,
+    longs: String,
+    oneofs: true,
+  });
   const service = packages[AUTHORIZATION] as protoLoader.ServiceDefinition;
   const method = service["Check"] as unknown as Protos["check"];
-  const check = { ...method, requestDeserialize: createCheckDecoder(protoRoot(), AUTHORIZATION_FILE) };
+  const check = { ...method, requestDeserialize: createCheckDecoder(protoRoot(), files) };
   loaded = { packages, check, services: services.map((service) => service.name) };
   return loaded;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import grpc from "@grpc/grpc-js";
-import type { Attributes, Workload } from "../attributes/index.js";
-import { type Decision, destinationWorkload, type Snapshot } from "../engine/index.js";
+import type { Attributes } from "../attributes/index.js";
+import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
 import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
@@ -46,10 +46,8 @@ export function createServing(options: ServingOptions, ports: ServerPorts & { me
         });
   const { responseSerialize: encode } = loadProtos().check;
   const note = createObserver({ metrics, decisions, logger });
-  const workloadOf = (attributes: Attributes | undefined): Workload | undefined =>
-    attributes && current ? destinationWorkload(current, attributes) : attributes?.workload;
   const observe = (decision: Decision, attributes: Attributes | undefined, durationMs: number): void =>
-    note({ decision, attributes, workload: workloadOf(attributes), now: now(), durationMs });
+    note({ decision, attributes, now: now(), durationMs });
   const onError = (where: "decode" | "check", err: unknown): void => {
     metrics.failed(where);
     logger.error({ err, where }, "check could not be answered, refused");

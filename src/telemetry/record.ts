@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type Attributes, type ByteString, toText, type Workload } from "../attributes/index.js";
+import { type Attributes, type ByteString, toText } from "../attributes/index.js";
 import type { Decision, DryRun } from "../engine/index.js";
 
 /** One decision as `/decisions` shows it: nothing secret is in it, so it may leave the process. */
@@ -37,20 +37,13 @@ export interface CheckObservation {
   readonly decision: Decision;
   /** Undefined when the request could not be read. */
   readonly attributes: Attributes | undefined;
-  readonly workload: Workload | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly durationMs: number;
 }
 
 /** The record of a decision; holds copies of short texts only, so that it keeps no request alive. */
-export function recordOf({
-  decision,
-  attributes,
-  workload,
-  now,
-  durationMs,
-}: CheckObservation): DecisionRecord {
+export function recordOf({ decision, attributes, now, durationMs }: CheckObservation): DecisionRecord {
   const request = attributes?.request;
   return {
     time: now,
@@ -71,8 +64,8 @@ export function recordOf({
     path: brief(request?.urlPath),
     source_ip: attributes?.source.ip?.text ?? null,
     source_principal: brief(attributes?.source.principal),
-    destination_namespace: workload?.namespace ?? null,
-    destination_workload: workload?.name ?? null,
+    destination_namespace: decision.workload?.namespace ?? null,
+    destination_workload: decision.workload?.name ?? null,
   };
 }
 

@@ -44,10 +44,22 @@ interface Destination {
   readonly labels: Readonly<Record<string, string>>;
   readonly principal: string;
   readonly workload: Workload | undefined;
+  readonly xff: XffOverride;
 }
+
+/** Settings that the route names itself; `unreadable` refuses the HTTP requests that need them. */
+type XffOverride = Partial<XffSettings> | "unreadable";
 
 const noBody = new Uint8Array();
 const noExtensions: Readonly<Record<string, string>> = {};
+const noXff: XffOverride = {};
+const noDestination: Destination = {
+  extensions: noExtensions,
+  labels: noExtensions,
+  principal: "",
+  workload: undefined,
+  xff: noXff,
+};
 
 /** A reader with its own memory of certificates and workloads. */
 export function createRequestReader(): RequestReader {
@@ -69,19 +81,19 @@ export function createRequestReader(): RequestReader {
     return identity;
   }
 
-  /** The same destination gives the same object, by which plans are remembered. */
-  function workloadOf(
+  /** The same destination gives the same workload object, by which plans are remembered. */
+  function destinationOf(
     extensions: Readonly<Record<string, string>>,
     { labels = noExtensions, principal = "" }: Peer__Output,
-  ): Workload | undefined {
-    if (isEmpty(extensions) && isEmpty(labels)) return undefined;
+  ): Destination {
+    if (isEmpty(extensions) && isEmpty(labels)) return noDestination;
     for (const seen of recent) {
       if (
         seen.principal === principal &&
         isSame(seen.extensions, extensions) &&
         isSame(seen.labels, labels)
       ) {
-        return seen.workload;
+        return seen;
       }
     }
     const key = JSON.stringify([extensions, labels, principal]);
@@ -91,19 +103,18 @@ export function createRequestReader(): RequestReader {
         "destination workload",
         () => workloadFromExtensions(extensions) ?? workloadFromPeer(labels, principal),
       );
-      found = { extensions, labels, principal, workload };
+      found = { extensions, labels, principal, workload, xff: xffOverride(extensions) };
       workloads.set(key, found);
     }
     recent[turn] = found;
     turn = (turn + 1) % maxRecent;
-    return found.workload;
+    return found;
   }
 
   return ({ attributes: context = {} }, mesh) => {
     const { source = {}, destination = {} } = context;
-    const extensions = context.context_extensions ?? noExtensions;
     const identity = identityOf(source.certificate);
-    const workload = workloadOf(extensions, destination);
+    const { workload, xff } = destinationOf(context.context_extensions ?? noExtensions, destination);
     const peer = endpoint(source);
     const local = endpoint(destination);
     const sni = lowerAscii(toBytes(context.tls_session?.sni ?? ""));
@@ -116,11 +127,7 @@ export function createRequestReader(): RequestReader {
       remoteIp:
         request === undefined
           ? peer.ip
-          : remoteIp(
-              peer.ip,
-              request.headers.get("x-forwarded-for"),
-              xffSettings(mesh, workload, extensions),
-            ),
+          : remoteIp(peer.ip, request.headers.get("x-forwarded-for"), xffSettings(mesh, workload, xff)),
       identity,
       tls: identity !== undefined || sni !== "" || peer.principal !== "" || local.principal !== "",
       sni,
@@ -169,23 +176,23 @@ function readTime(context: AttributeContext__Output): number {
   return time === undefined ? 0 : integer(time.seconds, 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6);
 }
 
-function xffSettings(
-  mesh: MeshSettings,
-  workload: Workload | undefined,
-  extensions: Readonly<Record<string, string>>,
-): XffSettings {
-  const type = (workload ?? mesh.defaultWorkload)?.type ?? "sidecar";
-  const perType = mesh.xffPerType[type];
+function xffOverride(extensions: Readonly<Record<string, string>>): XffOverride {
   const use = own(extensions, "xff.use_remote_address");
   const hops = own(extensions, "xff.num_trusted_hops");
-  if (perType === undefined && use === "" && hops === "") return mesh.xff;
-  if (!/^(true|false)?$/.test(use) || !/^[0-9]{0,9}$/.test(hops)) {
+  if (use === "" && hops === "") return noXff;
+  if (!/^(true|false)?$/.test(use) || !/^[0-9]{0,9}$/.test(hops)) return "unreadable";
+  return {
+    ...(use !== "" && { useRemoteAddress: use === "true" }),
+    ...(hops !== "" && { numTrustedHops: Number(hops) }),
+  };
+}
+
+function xffSettings(mesh: MeshSettings, workload: Workload | undefined, xff: XffOverride): XffSettings {
+  if (xff === "unreadable") {
     throw new GatehouseError("bad_request", "context extensions of X-Forwarded-For cannot be read");
   }
-  return {
-    useRemoteAddress: use === "" ? (perType?.useRemoteAddress ?? mesh.xff.useRemoteAddress) : use === "true",
-    numTrustedHops: hops === "" ? (perType?.numTrustedHops ?? mesh.xff.numTrustedHops) : Number(hops),
-  };
+  const perType = mesh.xffPerType[(workload ?? mesh.defaultWorkload)?.type ?? "sidecar"];
+  return perType === undefined && xff === noXff ? mesh.xff : { ...mesh.xff, ...perType, ...xff };
 }
 
 /** A 64-bit integer as a decoder gives it: a text, a number, or protobufjs's Long. */

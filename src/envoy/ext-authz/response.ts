@@ -6,9 +6,8 @@ import type {
   HeaderValueOption,
   StatusCode,
   Struct,
-  Value,
 } from "../../proto/index.js";
-import { toStruct } from "../struct.js";
+import { toStruct, toValue } from "../struct.js";
 
 /** `HeaderValueOption.HeaderAppendAction` by name. */
 const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
@@ -54,46 +53,30 @@ export function toCheckResponse(decision: Decision): CheckResponse {
 
 /** The decision record: `decision_id` on top, all else under `gatehouse`, a policy's own keys beside them. */
 function toMetadata(decision: Decision): Struct {
-  const record: Record<string, Value> = {
-    allowed: { boolValue: decision.allowed },
-    code: { numberValue: decision.code },
-    stage: { stringValue: decision.stage },
-    reason: { stringValue: decision.reason },
-    snapshot: { numberValue: decision.generation },
-  };
-  if (decision.rule !== undefined) {
-    record["policy"] = { stringValue: decision.rule.policy };
-    record["rule"] = { numberValue: decision.rule.rule };
-  }
-  if (decision.dryRun.length > 0) {
-    record["dry_run"] = { listValue: { values: toDryRuns(decision.dryRun) } };
-  }
-  if (decision.audit !== undefined) record["audit"] = { boolValue: decision.audit };
-  if (decision.failedOpen) record["failed_open"] = { boolValue: true };
+  const { rule, dryRun, audit } = decision;
   const { fields } = toStruct(decision.metadata ?? {});
   fields["decision_id"] = { stringValue: decision.decisionId };
-  fields["gatehouse"] = { structValue: { fields: record } };
+  fields["gatehouse"] = toValue({
+    allowed: decision.allowed,
+    code: decision.code,
+    stage: decision.stage,
+    reason: decision.reason,
+    snapshot: decision.generation,
+    ...(rule !== undefined && { policy: rule.policy, rule: rule.rule }),
+    ...(dryRun.length > 0 && { dry_run: shorten(dryRun) }),
+    ...(audit !== undefined && { audit }),
+    ...(decision.failedOpen && { failed_open: true }),
+  });
   return { fields };
 }
 
 /** Where the names are too long together, the first ones stay. */
-function toDryRuns(dryRuns: readonly DryRun[]): Value[] {
+function shorten(dryRuns: readonly DryRun[]): readonly DryRun[] {
   let left = maxDryRunNames;
-  return dryRuns.slice(0, maxDryRuns).map(({ action, result, policy, rule }) => {
-    left -= policy?.length ?? 0;
-    return toDryRun(
-      left < 0 || policy === undefined || rule === undefined
-        ? { action, result }
-        : { action, result, policy, rule },
-    );
+  return dryRuns.slice(0, maxDryRuns).map((dryRun) => {
+    left -= dryRun.policy?.length ?? 0;
+    return left < 0 ? { action: dryRun.action, result: dryRun.result } : dryRun;
   });
-}
-
-function toDryRun({ action, result, policy, rule }: DryRun): Value {
-  const fields: Record<string, Value> = { action: { stringValue: action }, result: { stringValue: result } };
-  if (policy !== undefined) fields["policy"] = { stringValue: policy };
-  if (rule !== undefined) fields["rule"] = { numberValue: rule };
-  return { structValue: { fields } };
 }
 
 /** Envoy 1.40 reads no `raw_value` here; the validator of edits has refused what is not UTF-8. */

@@ -1,14 +1,6 @@
 import type { Attributes } from "../../attributes/index.js";
 import { GatehouseError } from "../../diagnostics/index.js";
-import {
-  check,
-  type Decision,
-  deny,
-  fail,
-  refuseAll,
-  refuseError,
-  type Snapshot,
-} from "../../engine/index.js";
+import { check, type Decision, deny, fail, refuse, type Snapshot } from "../../engine/index.js";
 import type { CheckRequest__Output, CheckResponse } from "../../proto/index.js";
 import { createResponseEncoder } from "./encode.js";
 import { createRequestReader } from "./request.js";
@@ -64,27 +56,28 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
     onError(error);
     const unreadable = error instanceof GatehouseError && error.code === "bad_request";
     const outcome = unreadable ? deny("guard", "bad_request") : fail("internal_error");
-    return answer(refuseError(outcome, generation, options), attributes, started);
+    return answer(refuse(outcome, generation, options, attributes?.workload), attributes, started);
   }
 
   return {
     refuse(reason) {
       const outcome = deny("guard", reason);
-      return answer(refuseError(outcome, current()?.generation ?? 0, options), undefined, now());
+      return answer(refuse(outcome, current()?.generation ?? 0, options), undefined, now());
     },
     check(request, bytes) {
       const started = now();
       const snapshot = current();
-      if (snapshot === undefined) return answer(refuseAll(options), undefined, started);
+      if (snapshot === undefined)
+        return answer(refuse(fail("invalid_config"), 0, options), undefined, started);
       let attributes: Attributes | undefined;
       try {
-        const read_ = read(request, snapshot.mesh);
-        attributes = read_;
-        const decision = check(snapshot, read_, bytes, options);
-        if (!(decision instanceof Promise)) return answer(decision, read_, started);
+        const known = read(request, snapshot.mesh);
+        attributes = known;
+        const decision = check(snapshot, known, bytes, options);
+        if (!(decision instanceof Promise)) return answer(decision, known, started);
         return decision
-          .then((value) => answer(value, read_, started))
-          .catch((error: unknown) => refuseFault(error, read_, snapshot.generation, started));
+          .then((value) => answer(value, known, started))
+          .catch((error: unknown) => refuseFault(error, known, snapshot.generation, started));
       } catch (error) {
         return refuseFault(error, attributes, snapshot.generation, started);
       }

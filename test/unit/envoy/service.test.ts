@@ -119,6 +119,7 @@ describe("a decision as CheckResponse", () => {
     audit: undefined,
     failedOpen: true,
     generation: 1,
+    workload: undefined,
     metadata: { decision_id: "forged", gatehouse: "forged", own: { n: [1, null] } },
   };
 

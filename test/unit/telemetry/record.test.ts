@@ -35,9 +35,11 @@ function attributes(urlPath: string): Attributes {
 
 const record = (urlPath: string): ReturnType<typeof recordOf> =>
   recordOf({
-    decision,
+    decision: {
+      ...decision,
+      workload: { namespace: "shop", name: "cart", type: "sidecar", labels: new Map(), services: [] },
+    },
     attributes: attributes(urlPath),
-    workload: { namespace: "shop", name: "cart", type: "sidecar", labels: new Map(), services: [] },
     now: 5,
     durationMs: 0.25,
   });
@@ -81,7 +83,7 @@ describe("a decision record", () => {
   });
 
   it("can be made when the request could not be read", () => {
-    const unread = recordOf({ decision, attributes: undefined, workload: undefined, now: 5, durationMs: 0 });
+    const unread = recordOf({ decision, attributes: undefined, now: 5, durationMs: 0 });
     expect(unread).toMatchObject({ decision_id: "d-1", path: null, source_ip: null, protocol: null });
   });
 });
