@@ -10,7 +10,7 @@ import {
   parseDocument,
   Scalar,
 } from "yaml";
-import { type Code, codes, type Path } from "../diagnostics/index.js";
+import { type Code, codes, hasErrors, type Path, showNamed } from "../diagnostics/index.js";
 import { readPlainScalar } from "./scalars.js";
 import type { YamlReading } from "./yaml.js";
 
@@ -40,7 +40,7 @@ const tagNames = "tag:yaml.org,2002:";
 
 /** What YAML 1.1 allows in no document. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
+const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 /** Reads one document with its positions: slow, but it says where what is wrong. */
 export function readNodes(text: string): YamlReading {
@@ -61,12 +61,15 @@ function readAll(text: string): YamlReading {
   };
   const control = text.search(unprintable);
   if (control !== -1) tell(codes.yamlSyntax, control, "control character, expected printable text");
-  for (const error of document.errors) tell(codes.yamlSyntax, error.pos[0], firstLine(error.message));
+  for (const { code, message, pos } of document.errors) {
+    // What follows the colon is the text that was not expected, which may be a secret.
+    const told = code === "UNEXPECTED_TOKEN" ? message.replace(/: [\s\S]*$/, "") : message;
+    tell(codes.yamlSyntax, pos[0], firstLine(told));
+  }
   if (problems.length > 0) return { value: undefined, problems };
   const reader: Reader = { document, tell, aliases: 0, repeated: 0, refused: false, open: new Set() };
   const value = read(document.contents, reader) ?? undefined;
-  const failed = problems.some(({ code }) => code.severity === "error");
-  return { value: failed ? undefined : value, problems };
+  return { value: hasErrors(problems) ? undefined : value, problems };
 }
 
 /** Prepares to answer where things stand in a text that can be read. */
@@ -145,7 +148,7 @@ function read(node: unknown, reader: Reader): unknown {
       continue;
     }
     if (own.has(key)) {
-      const message = `key \`${key.slice(0, 80)}\` is given twice, the last one counts`;
+      const message = `${showNamed("key", key)} is given twice, the last one counts`;
       reader.tell(codes.duplicateKey, startOf(pair.key) ?? 0, message);
     }
     own.set(key, read(pair.value, reader));
@@ -190,7 +193,7 @@ function readScalar(node: Scalar, reader: Reader): unknown {
   reader.tell(
     codes.yamlSyntax,
     startOf(node) ?? 0,
-    `tag \`${tag.slice(0, 80)}\` cannot be used here, ${expected}`,
+    `${showNamed("tag", tag)} cannot be used here, ${expected}`,
   );
   return null;
 }
@@ -199,7 +202,7 @@ function readAlias(node: Alias, reader: Reader): unknown {
   const target = node.resolve(reader.document);
   const at = startOf(node) ?? 0;
   if (target === undefined) {
-    reader.tell(codes.yamlSyntax, at, `alias \`${node.source.slice(0, 80)}\` has no anchor`);
+    reader.tell(codes.yamlSyntax, at, `${showNamed("alias", node.source)} has no anchor`);
     return null;
   }
   if (reader.repeated > MAX_REPEATED) return null;
@@ -227,11 +230,7 @@ function checkTag(
   reader: Reader,
 ): void {
   if (tag === undefined || tag === tagNames + expected || tag === "!") return;
-  reader.tell(
-    codes.yamlSyntax,
-    offset ?? 0,
-    `tag \`${tag.slice(0, 80)}\` cannot be used here, expected none`,
-  );
+  reader.tell(codes.yamlSyntax, offset ?? 0, `${showNamed("tag", tag)} cannot be used here, expected none`);
 }
 
 /** `__proto__` becomes an ordinary key. */

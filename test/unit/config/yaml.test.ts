@@ -216,6 +216,12 @@ describe("the fast reader and the one that knows positions", () => {
     expect(accepted).toBeGreaterThan(1000);
   });
 
+  it("agree on DEL and C1 controls in quotes, which JSON has unescaped", () => {
+    const text = JSON.stringify({ value: "a\u007fb\u0085c\u009f" });
+    expect(readNodes(text)).toEqual(readYaml(text));
+    expect(readYaml(text)).toEqual({ value: { value: "a\u007fb\u0085c\u009f" }, problems: [] });
+  });
+
   it("agree on any JSON", () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
