@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
 
@@ -6,6 +6,8 @@ import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js"
 export interface Found {
   /** As diagnostics print it: below the path that was given. */
   readonly path: string;
+  /** The same for all names of one file. */
+  readonly identity: string;
   /** Changes with the file's content, as far as the file system tells. */
   readonly signature: string;
   /** Milliseconds since the epoch of the last change to the file or its name. */
@@ -108,10 +110,7 @@ function followLink(path: string, walk: Walk): void {
     return;
   }
   if (!isDirectory && !extensions.test(path)) return;
-  if (
-    real !== walk.realRoot &&
-    !real.startsWith(walk.realRoot.endsWith(sep) ? walk.realRoot : walk.realRoot + sep)
-  ) {
+  if (!liesUnder(real, walk.realRoot)) {
     const message = "symbolic link leads out of the configuration path, expected a file below it";
     walk.diagnostics.push(fileDiagnostic(codes.sourceOutside, path, message));
     return;
@@ -126,13 +125,23 @@ function followLink(path: string, walk: Walk): void {
 
 function addFile(path: string, walk: Walk): void {
   try {
-    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
-    const signature = `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
-    walk.files.push({ path, signature, changedMs: Math.max(mtimeMs, ctimeMs) });
+    walk.files.push(describeFile(path, statSync(path)));
   } catch (error) {
     const message = `file cannot be read (${codeOf(error)})`;
     walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, path, message));
   }
+}
+
+/** What tells a file's content from an older one. */
+export function describeFile(path: string, { dev, ino, size, mtimeMs, ctimeMs }: Stats): Found {
+  const identity = `${dev}:${ino}`;
+  const signature = `${identity}:${size}:${mtimeMs}:${ctimeMs}`;
+  return { path, identity, signature, changedMs: Math.max(mtimeMs, ctimeMs) };
+}
+
+/** Whether a path is a folder's or lies below it; both resolved. */
+export function liesUnder(real: string, realRoot: string): boolean {
+  return real === realRoot || real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
 }
 
 function realOf(path: string): string | undefined {

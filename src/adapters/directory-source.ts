@@ -1,7 +1,16 @@
-import { type FSWatcher, readFileSync, watch } from "node:fs";
-import type { ConfigFiles, SourceFile } from "../config/index.js";
+import { type FSWatcher, watch } from "node:fs";
+import type { ConfigFiles, FileReference, ReferencedFile, SourceFile } from "../config/index.js";
 import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
-import { codeOf, type Found, scanPath } from "./directory-scan.js";
+import { scanPath } from "./directory-scan.js";
+import { type FileFault, type FileText, readFileText } from "./file-text.js";
+import {
+  isSameReferenced,
+  keyOf,
+  type Referenced,
+  type ReferencedFiles,
+  readReferenced,
+  toReferencedFile,
+} from "./referenced-files.js";
 
 /** Files and folders as a source of configuration. */
 export interface DirectorySource {
@@ -9,6 +18,11 @@ export interface DirectorySource {
   read(): Promise<ConfigFiles>;
   /** Tells of every change from now on, one at a time; a burst of edits is one change. */
   watch(listener: (files: ConfigFiles) => Promise<void>): void;
+  /**
+   * Reads files that documents name (port `References.files`); call it with all of them while a reading is told.
+   * From then on they belong to what is read and watched, until the next call.
+   */
+  readNamed(named: readonly FileReference[]): readonly ReferencedFile[];
   /** Reads now and tells the listener, changed or not. */
   reload(): Promise<void>;
   close(): void;
@@ -31,23 +45,19 @@ const LONGEST_BURST_MS = 250;
 const POLL_MS = 1000;
 /** Looking may take at most this part of the time. */
 const POLL_SHARE = 1 / 20;
-/** A file changed so recently may change again without its time showing it. */
-const YOUNG_MS = 2000;
 /** How often reading is begun again because files changed meanwhile. */
 const ATTEMPTS = 5;
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-interface Known extends Pick<Found, "changedMs"> {
-  readonly signature: string;
-  /** The file may have changed since without a new signature. */
-  readonly young: boolean;
-  readonly text: string | undefined;
-  readonly problem: Diagnostic | undefined;
+/** What was read at one moment. */
+interface Known {
+  readonly files: ReadonlyMap<string, FileText>;
+  readonly named: ReferencedFiles;
 }
 
-interface Reading {
+interface Reading extends Known {
   readonly input: ConfigFiles;
-  readonly known: ReadonlyMap<string, Known>;
+  /** Of the files; those of what is named come on top. */
   readonly directories: ReadonlySet<string>;
 }
 
@@ -56,8 +66,11 @@ interface Reading {
  * synchronous, since they are ten times cheaper so: run it in a thread of its own, not in one that serves.
  */
 export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOptions): DirectorySource {
-  let known: ReadonlyMap<string, Known> = new Map();
+  let known: Known = { files: new Map(), named: new Map() };
   let last: ConfigFiles | undefined;
+  /** What documents name, as it was when the last reading was told. */
+  let told: ReferencedFiles = new Map();
+  let directories: ReadonlySet<string> = new Set();
   let listener: ((files: ConfigFiles) => Promise<void>) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let burstSince: number | undefined;
@@ -68,36 +81,41 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
 
   const readOnce = (): Reading => {
     const found = paths.map((path) => scanPath(path, allowEmpty));
-    const next = new Map<string, Known>();
+    const next = new Map<string, FileText>();
     const files: SourceFile[] = [];
     const diagnostics: Diagnostic[] = found.flatMap((path) => path.diagnostics);
     for (const { root, file } of found.flatMap(({ root, files }) => files.map((file) => ({ root, file })))) {
-      const old = known.get(file.path);
-      const entry = old?.signature === file.signature && !old.young ? old : readFile(file, old);
+      const entry = readFileText(file, known.files.get(file.path), { maxBytes: MAX_FILE_BYTES });
       next.set(file.path, entry);
-      if (entry.problem !== undefined) diagnostics.push(entry.problem);
+      if (entry.fault !== undefined) diagnostics.push(diagnose(file.path, entry.fault));
       if (entry.text !== undefined) files.push({ path: file.path, text: entry.text, root });
     }
     const input = { files, diagnostics, roots: allowEmpty ? [] : paths };
-    return { input, known: next, directories: new Set(found.flatMap(({ directories }) => directories)) };
+    const named = new Map([...known.named].map(([key, old]) => [key, readReferenced(old.reference, old)]));
+    const seen = new Set(found.flatMap((path) => path.directories));
+    return { input, files: next, named, directories: seen };
   };
 
   /** Until two looks agree, so that a swap of `..data` in the midst of it is never read half. */
   const readStable = async (): Promise<{ input: ConfigFiles; changed: boolean }> => {
     let reading = readOnce();
-    for (let attempt = 1; attempt < ATTEMPTS && isNews(reading.input, last); attempt++) {
-      const before = reading.known;
+    for (let attempt = 1; attempt < ATTEMPTS && isNews(reading); attempt++) {
+      const before = reading;
       known = before;
       if (hasJustChanged(before)) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       reading = readOnce();
-      if (sameSignatures(before, reading.known)) break;
+      if (sameSignatures(before, reading)) break;
     }
-    known = reading.known;
-    rearm(reading.directories);
-    const changed = isNews(reading.input, last);
+    known = reading;
+    directories = reading.directories;
+    rearm();
+    const changed = isNews(reading);
     last = reading.input;
     return { input: reading.input, changed };
   };
+
+  const isNews = ({ input, named }: Reading): boolean =>
+    isOtherInput(input, last) || !isSameReferenced(named, told);
 
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
     const result = queue.then(task);
@@ -124,14 +142,15 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
     }, wait);
   };
 
-  const rearm = (directories: ReadonlySet<string>): void => {
+  const rearm = (): void => {
     if (listener === undefined || closed) return;
+    const wanted = new Set([...directories, ...[...known.named.values()].flatMap((one) => one.directories)]);
     for (const [directory, watcher] of watchers) {
-      if (directories.has(directory)) continue;
+      if (wanted.has(directory)) continue;
       watcher.close();
       watchers.delete(directory);
     }
-    for (const directory of directories) {
+    for (const directory of wanted) {
       if (watchers.has(directory)) continue;
       try {
         const watcher = watch(directory, onEvent);
@@ -164,6 +183,23 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
       listener = given;
       poll();
     },
+    readNamed(references) {
+      const named = new Map<string, Referenced>();
+      for (const reference of references) {
+        const key = keyOf(reference);
+        // What was named before was read together with the documents.
+        if (!named.has(key)) named.set(key, known.named.get(key) ?? readReferenced(reference, undefined));
+      }
+      known = { files: known.files, named };
+      told = named;
+      rearm();
+      const paths = references.length === 0 ? new Map() : pathsByIdentity(known.files);
+      const pathsOf = (identity: string): readonly string[] => paths.get(identity) ?? [];
+      return references.flatMap((reference) => {
+        const one = named.get(keyOf(reference));
+        return one === undefined ? [] : [toReferencedFile(one, pathsOf)];
+      });
+    },
     reload: () => look(true),
     close() {
       closed = true;
@@ -175,26 +211,27 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
   };
 }
 
-function readFile({ path, signature, changedMs }: Found, old: Known | undefined): Known {
-  const seen = { signature, changedMs, young: Date.now() - changedMs < YOUNG_MS };
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_FILE_BYTES) {
-      const message = `file has ${bytes.length} bytes, expected at most ${MAX_FILE_BYTES}`;
-      return { ...seen, text: undefined, problem: fileDiagnostic(codes.fileTooLarge, path, message) };
-    }
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    // The same string object tells everyone behind that nothing changed.
-    return { ...seen, text: text === old?.text ? old.text : text, problem: undefined };
-  } catch (error) {
-    const notText = error instanceof TypeError;
-    const code = notText ? codes.yamlSyntax : codes.sourceUnreadable;
-    const message = notText ? "file is not UTF-8 text" : `file cannot be read (${codeOf(error)})`;
-    return { ...seen, text: undefined, problem: fileDiagnostic(code, path, message) };
-  }
+const faultCodes = {
+  too_large: codes.fileTooLarge,
+  not_text: codes.yamlSyntax,
+  unreadable: codes.sourceUnreadable,
+} as const;
+
+function diagnose(path: string, { reason, message }: FileFault): Diagnostic {
+  return fileDiagnostic(faultCodes[reason], path, `file ${message}`);
 }
 
-function isNews(input: ConfigFiles, last: ConfigFiles | undefined): boolean {
+function pathsByIdentity(files: ReadonlyMap<string, FileText>): ReadonlyMap<string, readonly string[]> {
+  const paths = new Map<string, string[]>();
+  for (const [path, { identity }] of files) {
+    const same = paths.get(identity);
+    if (same === undefined) paths.set(identity, [path]);
+    else same.push(path);
+  }
+  return paths;
+}
+
+function isOtherInput(input: ConfigFiles, last: ConfigFiles | undefined): boolean {
   if (last === undefined || input.files.length !== last.files.length) return true;
   const same = input.files.every(({ path, text }, i) => {
     const old = last.files[i];
@@ -203,11 +240,18 @@ function isNews(input: ConfigFiles, last: ConfigFiles | undefined): boolean {
   return !same || JSON.stringify(input.diagnostics) !== JSON.stringify(last.diagnostics);
 }
 
-function hasJustChanged(known: ReadonlyMap<string, Known>): boolean {
+function hasJustChanged({ files, named }: Known): boolean {
   const since = Date.now() - SETTLE_MS;
-  return [...known.values()].some(({ changedMs }) => changedMs > since);
+  const isNew = ({ changedMs }: { readonly changedMs: number }): boolean => changedMs > since;
+  return [...files.values()].some(isNew) || [...named.values()].some(isNew);
 }
 
-function sameSignatures(a: ReadonlyMap<string, Known>, b: ReadonlyMap<string, Known>): boolean {
-  return a.size === b.size && [...a].every(([path, { signature }]) => b.get(path)?.signature === signature);
+function sameSignatures(a: Known, b: Known): boolean {
+  return isAlike(a.files, b.files) && isAlike(a.named, b.named);
+}
+
+type Signed = ReadonlyMap<string, { readonly signature: string }>;
+
+function isAlike(a: Signed, b: Signed): boolean {
+  return a.size === b.size && [...a].every(([key, { signature }]) => b.get(key)?.signature === signature);
 }

@@ -1,6 +1,7 @@
 import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { GatehouseError } from "../diagnostics/index.js";
+import { HttpFailure } from "./http-failure.js";
 
 /** `Mesh.spec.egress`: each list that is not empty must be passed, beside what is always refused. */
 export interface EgressOptions {
@@ -67,7 +68,7 @@ export function createEgress(
       const usable = addresses.filter(({ address }) => allowsAddress(address));
       const first = usable[0];
       if (first === undefined) {
-        return callback(new GatehouseError("http", `no address of \`${host}\` may be connected to`), "", 0);
+        return callback(new HttpFailure("egress", `no address of \`${host}\` may be connected to`), "", 0);
       }
       if (how.all === true) callback(null, usable);
       else callback(null, first.address, first.family);

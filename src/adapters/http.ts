@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { GatehouseError } from "../diagnostics/index.js";
 import { createEgress, type EgressOptions, type Resolve } from "./http-egress.js";
+import { HttpFailure } from "./http-failure.js";
 
 /** Where a request goes, whatever its path says. */
 export interface HttpOrigin {
@@ -9,6 +10,13 @@ export interface HttpOrigin {
   /** A name or an address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+}
+
+/** Where an http or https URL leads. */
+export function originOf({ protocol, hostname, port }: URL): HttpOrigin {
+  const scheme = protocol === "https:" ? "https" : "http";
+  const standard = scheme === "https" ? 443 : 80;
+  return { scheme, host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? standard : Number(port) };
 }
 
 /** One request. Method, path and headers are byte strings and go out as they are. */
@@ -46,7 +54,7 @@ export interface HttpClientOptions {
 export interface HttpClient {
   /**
    * Rejects with a coded error only: `bad_request` when the question cannot be sent as it is, `timeout`, else
-   * `http`. No message holds text of the answer.
+   * `http`, an {@link HttpFailure} unless the client is closed. No message holds text of the answer.
    */
   readonly send: (question: HttpQuestion) => Promise<HttpAnswer>;
   /** Refuses new questions, gives those under way `graceMs`, then ends them and closes every connection. */
@@ -74,7 +82,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     const { scheme, host } = question.origin;
     if (closed) return Promise.reject(new GatehouseError("http", "the client is closed"));
     if (!egress.allowsHost(host)) {
-      return Promise.reject(new GatehouseError("http", `\`${host}\` may not be connected to`));
+      return Promise.reject(new HttpFailure("egress", `\`${host}\` may not be connected to`));
     }
     const abort = new AbortController();
     const timer = setTimeout(
@@ -138,7 +146,7 @@ function exchange(question: HttpQuestion, agent: Agent, signal: AbortSignal): Pr
     });
     // Also the end of a 101, of which there is no other event.
     outgoing.once("close", () => {
-      if (!answered) reject(new GatehouseError("http", "the connection ended without an answer"));
+      if (!answered) reject(new HttpFailure("connect", "the connection ended without an answer"));
     });
     outgoing.end(question.body);
   });
@@ -175,10 +183,10 @@ function collect(incoming: IncomingMessage, maxBytes: number): Promise<HttpAnswe
     incoming.on("data", (chunk: Buffer) => {
       size += chunk.byteLength;
       if (size <= maxBytes) chunks.push(chunk);
-      else incoming.destroy(new GatehouseError("http", `the answer is longer than ${maxBytes} bytes`));
+      else incoming.destroy(new HttpFailure("too_large", `the answer is longer than ${maxBytes} bytes`));
     });
     incoming.once("error", reject);
-    incoming.once("close", () => reject(new GatehouseError("http", "the answer ended too early")));
+    incoming.once("close", () => reject(new HttpFailure("connect", "the answer ended too early")));
     incoming.once("end", () => {
       resolve({
         status: incoming.statusCode ?? 0,
@@ -200,5 +208,5 @@ function lines(raw: readonly string[]): (readonly [string, string])[] {
 /** Node's parser errors carry the bytes of the answer, so only the code is kept. */
 function failure(host: string, error: unknown): GatehouseError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  return new GatehouseError("http", `exchange with \`${host}\` failed: ${code}`);
+  return new HttpFailure("connect", `exchange with \`${host}\` failed: ${code}`);
 }

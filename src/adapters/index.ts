@@ -1,9 +1,14 @@
 export { createDirectorySource, type DirectorySource } from "./directory-source.js";
 export type { GrpcProviderOptions } from "./ext-authz-grpc.js";
 export type { HttpProviderOptions } from "./ext-authz-http.js";
+export { createHttpClient, type HttpClient } from "./http.js";
 export type { EgressOptions } from "./http-egress.js";
+export { createIntrospectionClient, type IntrospectionClient } from "./introspection.js";
 export {
   type ClosableProvider,
   createProvider,
   type ProviderOptions,
 } from "./providers.js";
+export { createRemoteKeys, keyOfLocator } from "./remote-keys.js";
+export type { KeyEvent, KeyTimes } from "./remote-keys-source.js";
+export type { KeyState } from "./remote-keys-state.js";

@@ -21,3 +21,15 @@ export function toText(bytes: ByteString): string {
 export function lowerAscii(bytes: ByteString): ByteString {
   return ascii.test(bytes) ? bytes.toLowerCase() : bytes.replace(/[A-Z]+/g, (part) => part.toLowerCase());
 }
+
+const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+/** Whether a text has a form in UTF-8: JSON can name half a character by an escape. */
+export function isWellFormed(text: string): boolean {
+  return ascii.test(text) || !loneSurrogate.test(text);
+}
+
+/** The text with U+FFFD for each half of a character: what has no UTF-8 would make Envoy drop the whole message. */
+export function wellFormed(text: string): string {
+  return isWellFormed(text) ? text : Buffer.from(text, "utf8").toString("utf8");
+}

@@ -28,6 +28,14 @@ export function isHopByHop(name: string): boolean {
   return hopByHop.has(name);
 }
 
+/**
+ * Whether a header of this lower-case name may be set or removed on its way to the upstream. Pseudo-headers are no
+ * field names; `host` is one of them under its old name.
+ */
+export function isEditableHeader(name: string): boolean {
+  return isFieldName(name) && name !== "host" && !isHopByHop(name);
+}
+
 /** Whether a text holds what could end a header line: CR, LF or NUL. */
 export function breaksLine(text: string): boolean {
   return unsafe.test(text);

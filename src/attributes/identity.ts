@@ -25,7 +25,18 @@ const uriTag = 0x86;
  * byte by byte, because OpenSSL's text form of SANs is ambiguous. Throws when it is no certificate.
  */
 export function readIdentity(urlEncodedPem: string): Identity {
-  const certificate = new X509Certificate(decodeURIComponent(urlEncodedPem));
+  return identityOf(new X509Certificate(decodeURIComponent(urlEncodedPem)));
+}
+
+/** Reads the names of a DER certificate with nothing behind it. Throws when it is none. */
+export function identityOfDer(der: Uint8Array): Identity {
+  const certificate = new X509Certificate(der);
+  // Node takes PEM there as well, and ignores what follows.
+  if (!certificate.raw.equals(der)) throw new Error("certificate is not DER alone");
+  return identityOf(certificate);
+}
+
+function identityOf(certificate: X509Certificate): Identity {
   const tbs = children(readDer(certificate.raw))[0];
   if (tbs === undefined) throw new Error("certificate is empty");
   const fields = children(tbs);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Attributes } from "../attributes/index.js";
+import { type AuthnRecord, createTokenCache, createTokenVerifier } from "../authn/index.js";
 import type { ConfigUpdate } from "../config/index.js";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
@@ -21,6 +22,9 @@ export interface CheckOptions {
   readonly explain: boolean;
 }
 
+/** So long a server would wait for the keys of issuers before it is ready. */
+const KEYS_MS = 5_000;
+
 /** What `check --output json` prints, in this order. */
 interface Report {
   readonly allowed: boolean;
@@ -35,30 +39,47 @@ interface Report {
   readonly file: string | null;
   readonly line: number | null;
   readonly nearest_miss: Miss | null;
+  /** Who called and why other credentials were refused; absent when the request showed none. */
+  readonly authn?: AuthnRecord;
   /** The CheckResponse that Envoy would get, in proto3 JSON. */
   readonly response: unknown;
 }
 
 /**
  * Decides one request by a configuration, without a server. 0 when allowed, 1 when denied or the
- * configuration is invalid.
+ * configuration is invalid. The decision waits `keysMs` at most for the keys of issuers.
  */
-export async function checkOnce(options: CheckOptions, streams: Streams): Promise<ExitCode> {
+export async function checkOnce(
+  options: CheckOptions,
+  streams: Streams,
+  keysMs: number = KEYS_MS,
+): Promise<ExitCode> {
   if (options.output !== "text" && options.output !== "json") {
     throw new GatehouseError("bad_flag", `unknown output \`${options.output}\`, expected text or json`);
   }
-  const { createBuilder, loadProtos } = await loadParts();
+  const { createBuilder, createKeys, loadProtos } = await loadParts();
   const protos = loadProtos();
   const bytes = encodeRequest(await readRequest(options.request, streams), protos);
-  const update = await readConfig(options.config);
+  const update = await readConfig(options.config, streams.env);
   if (!update.ok) {
     for (const diagnostic of update.diagnostics) streams.err(`${formatDiagnostic(diagnostic)}\n`);
     streams.err("error: the configuration has errors\n");
     return exit.findings;
   }
-  const builder = createBuilder({ providerAsked: () => {} });
+  const keys = createKeys({ ...quiet, now: Date.now });
+  const builder = createBuilder({
+    metrics: { providerAsked: () => {}, introspected: () => {} },
+    jwt: { keys: keys.sources, verifier: createTokenVerifier(createTokenCache(0, Date.now)) },
+    onAuthenticated: () => {},
+  });
   const { upserts } = update;
-  const snapshot = await builder.build({ generation: 1, full: true, upserts, removed: [] });
+  const change = { generation: 1, full: true, upserts, removed: [] };
+  let snapshot: Snapshot | undefined;
+  await keys.install(change, async () => {
+    snapshot = await builder.build(change);
+  });
+  // A server would have had the time to fetch them.
+  await keys.settled(keysMs);
   const report = await decide({
     bytes,
     protos,
@@ -66,16 +87,22 @@ export async function checkOnce(options: CheckOptions, streams: Streams): Promis
     update,
     explained: options.explain || options.output === "json",
   });
-  await builder.close();
+  await Promise.all([builder.close(), keys.close()]);
   if (options.output === "json") streams.out(`${JSON.stringify(report, null, 2)}\n`);
   else streams.out(describe(report, options.explain));
   return report.allowed ? exit.fine : exit.findings;
 }
 
+/** Nobody reads the metrics and logs of one decision. */
+const quiet = {
+  logger: { info: () => {}, warn: () => {}, error: () => {} },
+  metrics: { keysFetched: () => {}, keysMeasured: () => {} },
+};
+
 interface Question {
   readonly bytes: Buffer;
   readonly protos: Protos;
-  readonly snapshot: Snapshot;
+  readonly snapshot: Snapshot | undefined;
   readonly update: ConfigUpdate;
   readonly explained: boolean;
 }
@@ -87,6 +114,7 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     decisionId: randomUUID,
     encode: check.responseSerialize,
     now: () => 0,
+    wallClock: Date.now,
     observe: (decision, attributes) => Object.assign(seen, { decision, attributes }),
     // What cannot be read is refused, and the decision says why.
     onError: () => {},
@@ -108,7 +136,9 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     decision_id: decision.decisionId,
     file: place?.file ?? null,
     line: place?.line ?? null,
-    nearest_miss: explained && attributes ? explain(decision, attributes, update) : null,
+    nearest_miss:
+      explained && attributes ? explain(decision, decision.attributes ?? attributes, update) : null,
+    ...(decision.authn !== undefined && { authn: decision.authn }),
     response: responseJson(response),
   };
 }
@@ -140,10 +170,25 @@ function describe(report: Report, explained: boolean): string {
   ];
   if (policy !== null)
     lines.push(`decided by ${policy} rule ${rule}${file === null ? "" : ` at ${file}:${line}`}`);
+  if (explained) lines.push(...describeCaller(report));
   if (miss !== null) {
     lines.push(
       `nearest miss: ${miss.policy} rule ${miss.rule} at ${miss.file}:${miss.line}: ${miss.condition}`,
     );
   } else if (explained && !allowed && policy === null) lines.push("nearest miss: none");
   return `${lines.join("\n")}\n`;
+}
+
+/** The authentication step. */
+function describeCaller({ authn }: Report): string[] {
+  if (authn === undefined) return ["caller: no credential was found where one is looked for"];
+  const { method, principal, issuer, refused } = authn;
+  const from = issuer === "" ? "" : ` from ${issuer}`;
+  const caller = method === undefined ? "anonymous" : `${principal || "no subject"}, by ${method}${from}`;
+  return [
+    `caller: ${caller}`,
+    ...refused.map(
+      (one) => `refused credential: ${one.method} for ${one.issuer || "any issuer"}: ${one.reason}`,
+    ),
+  ];
 }

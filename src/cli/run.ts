@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { Command, CommanderError } from "commander";
 import { GatehouseError } from "../diagnostics/index.js";
 import { packageVersion } from "../server/index.js";
+import type { ApiKeyTarget, CreateOptions } from "./apikey.js";
 import { settings } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -36,6 +38,7 @@ function createProgram(streams: Streams, done: (code: ExitCode) => void): Comman
     .exitOverride()
     .configureOutput({ writeOut: streams.out, writeErr: streams.err });
   addServe(program, streams, done);
+  addApiKey(program, streams, done);
   program
     .command("validate")
     .description("read configuration and print what is wrong with it")
@@ -74,6 +77,39 @@ function addServe(program: Command, streams: Streams, done: (code: ExitCode) => 
       const { serve } = await import("./serve.js");
       done(await serve(flags, streams));
     });
+}
+
+function addApiKey(program: Command, streams: Streams, done: (code: ExitCode) => void): void {
+  const command = program.command("apikey").description("make, revoke and list the keys of an ApiKeys file");
+  const ports = { now: Date.now, random: randomBytes };
+  const targeted = (name: string, description: string): Command =>
+    command
+      .command(name)
+      .description(description)
+      .requiredOption("--file <file>", "YAML file with the ApiKeys resource")
+      .option("--name <name>", "of the resource, when the file holds several or is new")
+      .option("--namespace <namespace>", "of the resource")
+      .option("--output <format>", "text or json", "text");
+  targeted("create", "make a key, add its hash to the file and print it, this once")
+    .requiredOption("--owner <name>", "whose key it is: the subject of the identity")
+    .option("--label <key=value>", "claim under `labels`, may be repeated", append)
+    .option("--expires <time>", "a period like 90d, a day or an RFC 3339 time; never if absent")
+    .action(async (options: Omit<CreateOptions, "label"> & Partial<CreateOptions>) => {
+      const { createKey } = await import("./apikey.js");
+      done(await createKey({ ...options, label: options.label ?? [] }, streams, ports));
+    });
+  targeted("revoke", "mark a key as no longer good")
+    .argument("<id>", "the middle part of the key")
+    .action(async (id: string, options: ApiKeyTarget) => {
+      const { revokeKey } = await import("./apikey.js");
+      done(await revokeKey(id, options, streams, ports));
+    });
+  targeted("list", "print the keys of the file without their hashes").action(
+    async (options: ApiKeyTarget) => {
+      const { listKeys } = await import("./apikey.js");
+      done(await listKeys(options, streams, ports));
+    },
+  );
 }
 
 function append(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -21,7 +21,7 @@ export async function serve(flags: Readonly<Record<string, unknown>>, streams: S
   const logger = createLogger(String(values.get("log-level")));
   let server: RunningServer;
   try {
-    server = await startServer(toOptions(values), { logger, now: Date.now });
+    server = await startServer(toOptions(values), { logger, now: Date.now, environment: streams.env });
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
     for (const diagnostic of error.state.diagnostics) streams.err(`${formatDiagnostic(diagnostic)}\n`);
@@ -100,6 +100,7 @@ function toOptions(values: Values): Partial<ServerOptions> & Pick<ServerOptions,
     workers: Number(values.get("workers")),
     drainTimeoutMs: Number(values.get("drain-timeout")),
     maxMessageBytes: Number(values.get("max-message-bytes")),
+    tokenCache: Number(values.get("token-cache")),
     reflection: flag("reflection"),
     allowEmpty: flag("allow-empty"),
     allowInvalidStart: flag("allow-invalid-start"),

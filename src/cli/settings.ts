@@ -3,10 +3,10 @@ import { GatehouseError } from "../diagnostics/index.js";
 import { defaults } from "../server/index.js";
 
 /**
- * How the text of a setting is read. `size`: bytes; `duration`: to milliseconds; `workers`: a number or
- * `auto`.
+ * How the text of a setting is read. `size`: bytes; `count`: a number from 0 on; `duration`: to milliseconds;
+ * `workers`: a number or `auto`.
  */
-export type SettingKind = "text" | "list" | "flag" | "size" | "duration" | "workers";
+export type SettingKind = "text" | "list" | "flag" | "size" | "count" | "duration" | "workers";
 
 /** One setting of `serve`: a flag, an environment variable and a key of the bootstrap file. */
 export interface Setting {
@@ -88,6 +88,13 @@ export const settings: readonly Setting[] = [
     value: "N",
     help: "largest message that is received",
     fallback: `${defaults.maxMessageBytes}`,
+  },
+  {
+    name: "token-cache",
+    kind: "count",
+    value: "N",
+    help: "verified tokens that each process remembers, 0 for none",
+    fallback: `${defaults.tokenCache}`,
   },
   { name: "reflection", kind: "flag", help: "serve gRPC reflection" },
   { name: "allow-empty", kind: "flag", help: "a configuration path that is missing or empty is no error" },
@@ -171,6 +178,9 @@ function readTyped(kind: Exclude<SettingKind, "text" | "list">, text: string, wh
       return text === "true";
     case "size":
       if (!/^[1-9]\d{0,9}$/.test(text)) throw bad(where, text, "a number of bytes");
+      return Number(text);
+    case "count":
+      if (!/^\d{1,7}$/.test(text)) throw bad(where, text, "a number from 0 to 9999999");
       return Number(text);
     case "duration": {
       const match = /^(\d{1,7})(ms|s|m)$/.exec(text);

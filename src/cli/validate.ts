@@ -18,7 +18,7 @@ export async function validate(
   if (output !== "text" && output !== "json" && output !== "rbac") {
     throw new GatehouseError("bad_flag", `unknown output \`${output}\`, expected text, json or rbac`);
   }
-  const update = await readConfig(paths);
+  const update = await readConfig(paths, streams.env);
   const lines = update.diagnostics.map((diagnostic) => `${formatDiagnostic(diagnostic)}\n`).join("");
   if (output === "json") streams.out(pretty({ valid: update.ok, diagnostics: update.diagnostics }));
   if (output === "text") streams.out(lines + summary(update));

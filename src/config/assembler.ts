@@ -1,13 +1,15 @@
 import { LRUCache } from "lru-cache";
 import type { Attributes, Workload } from "../attributes/index.js";
+import { type AuthnObserver, createJwtCheck, type JwtPorts } from "../authn/index.js";
 import type { Plan, Provider, Snapshot } from "../engine/index.js";
 import {
   type AuthorizationPolicy,
   compileAuthorizationPolicy,
   type LegacyResource,
-  type TrustDomains,
+  type RequestAuthentication,
 } from "../istio/index.js";
 import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
+import { type ConnectIntrospection, compileCredentials } from "./credentials.js";
 import type { ExtensionProvider } from "./extension-provider.js";
 import { defaultMesh, type Egress, type Mesh } from "./mesh.js";
 import { makePlan, trustDomainsOf } from "./planning.js";
@@ -25,6 +27,10 @@ export interface AssemblerOptions {
    * entry.
    */
   readonly providers: (entry: ExtensionProvider, egress: Egress) => Provider | undefined;
+  readonly jwt: JwtPorts;
+  readonly introspection: ConnectIntrospection;
+  /** Told of every outcome of authentication. */
+  readonly onAuthenticated: AuthnObserver;
 }
 
 /** Compiles configurations, keeping what did not change. */
@@ -62,7 +68,8 @@ const PLANS_PER_TURN = 16;
 const COMPILED_PER_TURN = 16;
 
 /** Makes an assembler that knows no configuration. */
-export function createAssembler({ pause, providers }: AssemblerOptions): Assembler {
+export function createAssembler(options: AssemblerOptions): Assembler {
+  const { pause, providers } = options;
   let state: State = {
     generation: 0,
     resources: new Map(),
@@ -78,14 +85,13 @@ export function createAssembler({ pause, providers }: AssemblerOptions): Assembl
   ): Promise<ReadonlyMap<string, Entry>> => {
     const next = new Map(state.resources);
     for (const id of removed) next.delete(id);
-    const trustDomains = trustDomainsOf(mesh);
-    const sameDomains = JSON.stringify(trustDomains) === JSON.stringify(trustDomainsOf(state.mesh));
-    const again = sameDomains ? [] : [...next.values()].map(({ resource }) => resource);
+    const sameMesh = settingsOf(mesh) === settingsOf(state.mesh);
+    const again = sameMesh ? [] : [...next.values()].map(({ resource }) => resource);
     let count = 0;
     for (const resource of [...again, ...upserts]) {
       const old = next.get(resource.id);
       const compiled =
-        sameDomains && old?.resource.hash === resource.hash ? old.compiled : compile(resource, trustDomains);
+        sameMesh && old?.resource.hash === resource.hash ? old.compiled : compile(resource, mesh, options);
       next.set(resource.id, { resource, compiled });
       if (++count % COMPILED_PER_TURN === 0) await pause();
     }
@@ -115,6 +121,7 @@ export function createAssembler({ pause, providers }: AssemblerOptions): Assembl
           mesh === state.mesh
             ? state.providers
             : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry, mesh.egress)])),
+        onAuthenticated: options.onAuthenticated,
       };
       const domainsChanged = mesh !== state.mesh;
       const lookup =
@@ -160,12 +167,32 @@ function touchedKinds({ upserts, removed }: ConfigUpdate): ReadonlySet<string> {
   return new Set([...upserts.map(({ kind }) => kind), ...removed.map((id) => id.split("/")[1] ?? "")]);
 }
 
-const nothing: Compiled = { policies: [], rbac: undefined, legacy: undefined };
+const nothing: Compiled = {
+  policies: [],
+  jwt: undefined,
+  credentials: undefined,
+  rbac: undefined,
+  legacy: undefined,
+};
+
+/** What of a Mesh stands in compiled resources. */
+function settingsOf(mesh: Mesh): string {
+  return JSON.stringify([trustDomainsOf(mesh), mesh.jwt, mesh.egress]);
+}
 
 /** INVARIANT: `spec` has the type that the kind's parser gives (see `kinds.ts`). */
-function compile({ id, kind, spec }: Resource, trustDomains: TrustDomains): Compiled {
+function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions): Compiled {
+  const { id, kind, spec } = resource;
+  const trustDomains = trustDomainsOf(mesh);
   if (id.startsWith("security.istio.io/AuthorizationPolicy/")) {
     return { ...nothing, policies: [compileAuthorizationPolicy(spec as AuthorizationPolicy, trustDomains)] };
+  }
+  if (kind === "RequestAuthentication") {
+    const authentication = spec as RequestAuthentication;
+    const checks = authentication.rules.map(
+      (rule) => [rule, createJwtCheck(rule, mesh.jwt, ports.jwt)] as const,
+    );
+    return { ...nothing, jwt: { authentication, checks: new Map(checks) } };
   }
   if (id.startsWith("rbac.istio.io/")) {
     const legacy = spec as LegacyResource;
@@ -179,7 +206,7 @@ function compile({ id, kind, spec }: Resource, trustDomains: TrustDomains): Comp
     const filter = { enforced: ruleSet(rbac.rules, name), shadow: ruleSet(rbac.shadowRules, name) };
     return { ...nothing, rbac: { rbac, filter } };
   }
-  return nothing;
+  return { ...nothing, credentials: compileCredentials(resource, mesh.egress, ports.introspection) };
 }
 
 function ruleSet(rbac: Rbac | undefined, policy: string): RuleSet | undefined {

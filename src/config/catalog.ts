@@ -3,7 +3,21 @@ import type { AuthorizationPolicy } from "../istio/index.js";
 import { splitDocuments } from "./documents.js";
 import { createKindTable, type KindTable } from "./kinds.js";
 import { defaultMesh, type Mesh } from "./mesh.js";
-import { type ChunkReading, type DocumentReading, hashOf, type Mark, readChunk } from "./reading.js";
+import {
+  type ChunkReading,
+  type DocumentReading,
+  hashOf,
+  type Mark,
+  type Placement,
+  readChunk,
+} from "./reading.js";
+import {
+  createReferenceResolver,
+  holdsResource,
+  noReferences,
+  type References,
+  type Resolved,
+} from "./references.js";
 import type { ConfigFiles, ConfigUpdate, Resource, SourceFile } from "./resource.js";
 import { locator, type Position } from "./yaml-nodes.js";
 
@@ -11,6 +25,7 @@ interface CatalogOptions {
   readonly table?: KindTable;
   /** Awaited often, so that a thread that also serves is not held up. */
   readonly pause: () => Promise<void>;
+  readonly references?: References;
 }
 
 /** Turns texts to resources, reading again only what changed. */
@@ -19,16 +34,9 @@ export interface Catalog {
   update(input: ConfigFiles): Promise<ConfigUpdate>;
 }
 
-/** A chunk where it stands. */
-interface Placement {
-  readonly file: string;
-  readonly line: number;
-  readonly text: string;
-  readonly reading: ChunkReading;
-}
-
 interface FileReading {
   readonly text: string;
+  readonly root: string;
   readonly placements: readonly Placement[];
 }
 
@@ -36,18 +44,23 @@ interface FileReading {
 const CHUNKS_PER_TURN = 32;
 
 /** Makes a catalog that knows nothing yet. */
-export function createCatalog({ table = createKindTable(), pause }: CatalogOptions): Catalog {
+export function createCatalog({
+  table = createKindTable(),
+  pause,
+  references = noReferences,
+}: CatalogOptions): Catalog {
+  const resolve = createReferenceResolver(references);
   let files: ReadonlyMap<string, FileReading> = new Map();
   let chunks: ReadonlyMap<string, ChunkReading> = new Map();
   let good: ReadonlyMap<string, Resource> = new Map();
   let turns = 0;
 
   const readFile = async (
-    { path, text }: SourceFile,
+    { path, text, root = path }: SourceFile,
     known: Map<string, ChunkReading>,
   ): Promise<FileReading> => {
     const old = files.get(path);
-    if (old?.text === text) {
+    if (old?.text === text && old.root === root) {
       for (const { reading } of old.placements) known.set(reading.hash, reading);
       return old;
     }
@@ -56,10 +69,10 @@ export function createCatalog({ table = createKindTable(), pause }: CatalogOptio
       const hash = hashOf(chunk.text);
       const reading = known.get(hash) ?? chunks.get(hash) ?? readChunk(chunk.text, hash, table);
       known.set(hash, reading);
-      placements.push({ file: path, line: chunk.line, text: chunk.text, reading });
+      placements.push({ file: path, root, line: chunk.line, text: chunk.text, reading });
       if (++turns % CHUNKS_PER_TURN === 0) await pause();
     }
-    return { text, placements };
+    return { text, root, placements };
   };
 
   return {
@@ -70,10 +83,8 @@ export function createCatalog({ table = createKindTable(), pause }: CatalogOptio
       files = nextFiles;
       chunks = nextChunks;
       await pause();
-      const whole = assemble(
-        [...nextFiles.values()].flatMap(({ placements }) => placements),
-        good,
-      );
+      const placements = [...nextFiles.values()].flatMap((file) => file.placements);
+      const whole = assemble(placements, resolve(placements), good);
       const diagnostics = [...input.diagnostics, ...emptyRoots(input, nextFiles), ...whole.diagnostics];
       const worst = worstOf(diagnostics);
       if (worst === "error") return { ok: false, upserts: [], removed: [], diagnostics, worst };
@@ -113,16 +124,26 @@ interface Whole {
 }
 
 const authorizationPolicies = "security.istio.io/AuthorizationPolicy/";
+const requestAuthentications = "security.istio.io/RequestAuthentication/";
 const meshes = "gatehouse.dev/Mesh/";
 
 /** Puts all documents together and looks at what only shows between them. */
-function assemble(placements: readonly Placement[], before: ReadonlyMap<string, Resource>): Whole {
+function assemble(
+  all: readonly Placement[],
+  { completed, named }: Resolved,
+  before: ReadonlyMap<string, Resource>,
+): Whole {
+  const placements = all.filter((placement) => !named.has(placement.file) || holdsResource(placement));
   const resources = new Map<string, Resource>();
   const diagnostics: Diagnostic[] = [];
   const meshDocuments: [Placement, DocumentReading][] = [];
+  const authentications: [Placement, DocumentReading][] = [];
   const custom: [Placement, DocumentReading, AuthorizationPolicy][] = [];
   for (const placement of placements) {
-    for (const document of placement.reading.documents) {
+    const namedBy = named.get(placement.file);
+    if (namedBy !== undefined) diagnostics.push(namedDocument(placement, namedBy));
+    for (const read of placement.reading.documents) {
+      const { document = read, findings = [] } = completed.get(read) ?? {};
       const first = resources.get(document.id);
       if (first !== undefined) {
         const message = `${labelOf(document)} is already defined at ${first.origin.file}:${first.origin.line}`;
@@ -131,8 +152,12 @@ function assemble(placements: readonly Placement[], before: ReadonlyMap<string, 
         );
         continue;
       }
+      for (const { code, path, message } of findings) {
+        diagnostics.push(diagnose(placement, document, code, path, message));
+      }
       resources.set(document.id, toResource(placement, document, before));
       if (document.id.startsWith(meshes)) meshDocuments.push([placement, document]);
+      if (document.id.startsWith(requestAuthentications)) authentications.push([placement, document]);
       if (document.spec === undefined || !document.id.startsWith(authorizationPolicies)) continue;
       const policy = document.spec as AuthorizationPolicy;
       if (policy.action === "CUSTOM") custom.push([placement, document, policy]);
@@ -145,12 +170,23 @@ function assemble(placements: readonly Placement[], before: ReadonlyMap<string, 
   const mesh = meshDocuments.length === 0 ? defaultMesh : (meshDocuments[0]?.[1].spec as Mesh | undefined);
   for (const { reading, file, line } of placements) {
     for (const mark of reading.marks) {
-      if (mark.code === codes.customNeedsIdentity && mesh?.customSeesIdentity) continue;
+      if (mark.code === codes.customNeedsIdentity && mesh?.settings.customSeesIdentity) continue;
       diagnostics.push(place(mark, file, line));
     }
   }
   if (mesh !== undefined) diagnostics.push(...unknownProviders(custom, mesh));
+  if (mesh?.settings.envoyJwtPayloadKey !== undefined) diagnostics.push(...authentications.map(notEvaluated));
   return { resources, diagnostics: diagnostics.sort(byPlace) };
+}
+
+function namedDocument({ file, line }: Placement, namedBy: DocumentReading): Diagnostic {
+  const message = `file is named by ${labelOf(namedBy)} and holds a document, expected one or the other`;
+  return { ...fileDiagnostic(codes.referencedDocument, file, message), line };
+}
+
+function notEvaluated([placement, document]: readonly [Placement, DocumentReading]): Diagnostic {
+  const message = "not evaluated: `trustEnvoyJwt` in the Mesh leaves the verification of tokens to Envoy";
+  return diagnose(placement, document, codes.leftToEnvoy, ["kind"], message);
 }
 
 function unknownProviders(

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isFieldName, parseIp } from "../attributes/index.js";
-import { durationMs } from "./duration.js";
+import { durationMs } from "../documents/index.js";
 
 /**
  * When nothing is said, no provider is waited for longer. Istio's own default is 600 s, Envoy's for ext_authz

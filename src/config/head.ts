@@ -72,11 +72,9 @@ const MAX_NAMESPACE = 63;
 /** Reads what every document has in common, and decides what is to become of it. */
 export function readHead(value: unknown, served: Served): Head {
   if (!isFields(value)) {
-    return nothing(
-      codes.notAnObject,
-      [],
-      `document is ${show(value)}, expected a mapping with apiVersion and kind`,
-    );
+    // Not shown: it may be a secret in a file that should have another name.
+    const message = "document is no mapping, expected one with apiVersion and kind";
+    return nothing(codes.notAnObject, [], message);
   }
   const apiVersion = own(value, "apiVersion");
   const kind = own(value, "kind");

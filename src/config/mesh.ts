@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { Workload } from "../attributes/index.js";
-import { codes, type Finding, finding } from "../diagnostics/index.js";
-import { type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
+import type { JwtSettings } from "../authn/index.js";
+import { codes, type Finding, finding, hasErrors } from "../diagnostics/index.js";
+import { durationWithin, type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
 import type { MeshSettings } from "../engine/index.js";
 import { parseCidr } from "../matchers/index.js";
+import { checkClientCertHeaders, clientCertHeaders, toClientCertHeaders } from "./client-cert-headers.js";
 import { type ExtensionProvider, extensionProvider } from "./extension-provider.js";
 
 const workloadType = z.enum(["sidecar", "gateway", "waypoint"]);
@@ -56,7 +58,16 @@ const meshSpec = z.strictObject({
   multipleCustomProviders: z.boolean().default(false),
   strictRequests: z.boolean().default(false),
   trustEnvoyJwt: z
-    .strictObject({ enabled: z.boolean().default(false), payloadKey: z.string().default("payload") })
+    .strictObject({ enabled: z.boolean().default(false), payloadKey: z.string().min(1).default("payload") })
+    .prefault({}),
+  jwt: z
+    .strictObject({
+      /** By how much clocks may differ; whole seconds, as in Envoy. */
+      clockSkew: durationWithin("0s", "24h")
+        .refine((ms) => ms % 1000 === 0, "expected whole seconds")
+        .prefault("60s"),
+      strict: z.boolean().default(false),
+    })
     .prefault({}),
   egress: z
     .strictObject({
@@ -69,9 +80,7 @@ const meshSpec = z.strictObject({
       denyPrivate: z.boolean().default(false),
     })
     .prefault({}),
-  clientCertHeaders: z
-    .strictObject({ headers: z.array(z.string()).default([]), trustedPeers: z.array(z.string()).default([]) })
-    .prefault({}),
+  clientCertHeaders: clientCertHeaders.prefault({}),
 });
 
 /** Where outbound connections may go: each list that is not empty must be passed. */
@@ -89,7 +98,8 @@ export interface Mesh {
   readonly settings: MeshSettings;
   readonly extensionProviders: readonly ExtensionProvider[];
   readonly egress: Egress;
-  readonly customSeesIdentity: boolean;
+  /** How tokens are judged. */
+  readonly jwt: JwtSettings;
   readonly multipleCustomProviders: boolean;
 }
 
@@ -97,9 +107,8 @@ export interface Mesh {
 export function parseMesh(document: ResourceDocument): Parsed<Mesh> {
   const parsed = parseWith(meshSpec, document.spec ?? {}, ["spec"]);
   if (parsed.spec === undefined) return { spec: undefined, findings: parsed.findings };
-  const findings = [...withoutEffect(parsed.spec), ...checkProviders(parsed.spec)];
-  const wrong = findings.some(({ code }) => code.severity === "error");
-  return { spec: wrong ? undefined : toMesh(parsed.spec), findings };
+  const findings = [...checkClientCertHeaders(parsed.spec.clientCertHeaders), ...checkProviders(parsed.spec)];
+  return { spec: hasErrors(findings) ? undefined : toMesh(parsed.spec), findings };
 }
 
 /** What holds when no document says otherwise. */
@@ -116,6 +125,8 @@ function toMesh(spec: Spec): Mesh {
     settings: {
       unknownWorkload: spec.unknownWorkload,
       strictRequests: spec.strictRequests,
+      customSeesIdentity: spec.customSeesIdentity,
+      envoyJwtPayloadKey: spec.trustEnvoyJwt.enabled ? spec.trustEnvoyJwt.payloadKey : undefined,
       xff: { useRemoteAddress: spec.xff.useRemoteAddress, numTrustedHops: spec.xff.numTrustedHops },
       xffPerType: {
         ...(sidecar && { sidecar: compact(sidecar) }),
@@ -123,6 +134,7 @@ function toMesh(spec: Spec): Mesh {
         ...(waypoint && { waypoint: compact(waypoint) }),
       },
       defaultWorkload: toWorkload(spec.defaultWorkload),
+      clientCertHeaders: toClientCertHeaders(spec.clientCertHeaders),
     },
     extensionProviders: spec.extensionProviders.map(({ name, envoyExtAuthzGrpc, envoyExtAuthzHttp }) => ({
       name,
@@ -130,7 +142,7 @@ function toMesh(spec: Spec): Mesh {
       envoyExtAuthzHttp,
     })),
     egress: spec.egress,
-    customSeesIdentity: spec.customSeesIdentity,
+    jwt: { clockSkewSeconds: Math.floor(spec.jwt.clockSkew / 1000), strict: spec.jwt.strict },
     multipleCustomProviders: spec.multipleCustomProviders,
   };
 }
@@ -151,17 +163,6 @@ function toWorkload(given: Spec["defaultWorkload"]): Workload | undefined {
   const { namespace, name, type, labels } = given;
   const services = given.services.map((s) => ({ ...s, namespace: s.namespace ?? namespace }));
   return { namespace, name, type, labels: new Map(Object.entries(labels)), services };
-}
-
-function withoutEffect(spec: Spec): Finding[] {
-  const { trustEnvoyJwt, clientCertHeaders } = spec;
-  const set: readonly (readonly [field: string, set: boolean])[] = [
-    ["trustEnvoyJwt", trustEnvoyJwt.enabled],
-    ["clientCertHeaders", clientCertHeaders.headers.length + clientCertHeaders.trustedPeers.length > 0],
-  ];
-  return set
-    .filter(([, isSet]) => isSet)
-    .map(([field]) => finding(codes.noEffectYet, ["spec", field], `\`${field}\` has no effect yet`));
 }
 
 function checkProviders({ extensionProviders }: Spec): Finding[] {

@@ -1,8 +1,10 @@
 import type { Workload } from "../attributes/index.js";
+import { type Authentication, type AuthnObserver, createAuthentication } from "../authn/index.js";
 import type { Chain, CustomFilter, Plan, Provider } from "../engine/index.js";
 import {
   type CustomRules,
   type Protocol,
+  planAuthentication,
   planAuthorization,
   type TrustDomains,
   translateLegacy,
@@ -16,6 +18,7 @@ export interface PlanningContext {
   readonly mesh: Mesh;
   /** By name; undefined when it cannot be asked. */
   readonly providers: ReadonlyMap<string, Provider | undefined>;
+  readonly onAuthenticated: AuthnObserver;
 }
 
 /** Stands for a destination of which nothing is known, so that legacy RBAC finds no role for it. */
@@ -35,11 +38,12 @@ export function trustDomainsOf({ trustDomain, trustDomainAliases }: Mesh): Trust
 }
 
 function makeChain(
-  { policies, rbac, legacy }: Selected,
+  selected: Selected,
   workload: Workload | undefined,
   protocol: Protocol,
   context: PlanningContext,
 ): Chain {
+  const { policies, rbac, legacy } = selected;
   const { custom, filters } = planAuthorization(policies, protocol);
   // From Istio 1.4 on one AuthorizationPolicy switches all legacy kinds off for its workloads.
   const legacyFilters =
@@ -54,8 +58,30 @@ function makeChain(
         );
   return {
     custom: customFilters(custom, protocol, context),
+    authn: protocol === "http" ? authenticationOf(selected, workload, context) : undefined,
     filters: [...filters, ...legacyFilters, ...rbac.map(({ filter }) => filter)],
   };
+}
+
+/** Where Envoy's own verification is trusted, no rule of RequestAuthentication is asked. */
+function authenticationOf(
+  { jwt, credentials }: Selected,
+  workload: Workload | undefined,
+  { mesh, onAuthenticated }: PlanningContext,
+): Authentication | undefined {
+  const compiled = mesh.settings.envoyJwtPayloadKey === undefined ? jwt : [];
+  if (compiled.length === 0 && credentials.length === 0) return undefined;
+  const rules = planAuthentication(
+    compiled.map(({ authentication }) => authentication),
+    workload,
+    mesh.rootNamespace,
+  );
+  const checks = new Map(compiled.flatMap((one) => [...one.checks]));
+  const parts = {
+    jwt: rules.flatMap((rule) => checks.get(rule) ?? []),
+    credentials: credentials.map(({ check }) => check),
+  };
+  return createAuthentication(parts, onAuthenticated);
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Workload } from "../attributes/index.js";
+import type { CredentialCheck, JwtCheck, JwtRule } from "../authn/index.js";
 import {
   type Attachment,
   type CompiledAuthorizationPolicy,
   isMeshWide,
   type LegacyResource,
   policyNamespaces,
+  type RequestAuthentication,
   selects,
 } from "../istio/index.js";
 import type { EnvoyRbac, RbacFilter } from "../rbac/index.js";
@@ -15,9 +17,23 @@ export interface CompiledEnvoyRbac {
   readonly filter: RbacFilter;
 }
 
+/** A RequestAuthentication document, its rules ready to judge tokens. */
+export interface CompiledRequestAuthentication {
+  readonly authentication: RequestAuthentication;
+  readonly checks: ReadonlyMap<JwtRule, JwtCheck>;
+}
+
+/** A TokenIntrospection or ApiKeys document, ready to judge credentials. */
+export interface CompiledCredentials {
+  readonly attachment: Attachment;
+  readonly check: CredentialCheck;
+}
+
 /** What one resource amounts to where policies are concerned. */
 export interface Compiled {
   readonly policies: readonly CompiledAuthorizationPolicy[];
+  readonly jwt: CompiledRequestAuthentication | undefined;
+  readonly credentials: CompiledCredentials | undefined;
   readonly rbac: CompiledEnvoyRbac | undefined;
   readonly legacy: LegacyResource | undefined;
 }
@@ -25,6 +41,9 @@ export interface Compiled {
 /** What is attached to a workload. */
 export interface Selected {
   readonly policies: readonly CompiledAuthorizationPolicy[];
+  readonly jwt: readonly CompiledRequestAuthentication[];
+  /** By kind, and within a kind by name. */
+  readonly credentials: readonly CompiledCredentials[];
   /** In the order of namespace and name. */
   readonly rbac: readonly CompiledEnvoyRbac[];
   /** Only what can matter to the workload. */
@@ -47,6 +66,8 @@ interface Shelf<Item> {
 
 interface Namespace {
   readonly policies: Shelf<CompiledAuthorizationPolicy>;
+  readonly jwt: Shelf<CompiledRequestAuthentication>;
+  readonly credentials: Shelf<CompiledCredentials>;
   readonly rbac: Shelf<CompiledEnvoyRbac>;
   /** Roles and bindings. */
   readonly legacy: LegacyResource[];
@@ -66,19 +87,31 @@ export async function indexPolicies(
   let scoped = false;
   let count = 0;
   const namespaceOf = (name: string): Namespace => {
-    const known = namespaces.get(name) ?? { policies: emptyShelf(), rbac: emptyShelf(), legacy: [] };
+    const known = namespaces.get(name) ?? {
+      policies: emptyShelf(),
+      jwt: emptyShelf(),
+      credentials: emptyShelf(),
+      rbac: emptyShelf(),
+      legacy: [],
+    };
     namespaces.set(name, known);
     return known;
   };
-  for (const { policies, rbac, legacy } of compiled) {
-    for (const policy of policies) {
-      scoped ||= !isMeshWide(policy.policy, rootNamespace);
-      shelve(namespaceOf(policy.policy.namespace).policies, policy.policy, policy);
+  const put = <Item>(
+    kind: (namespace: Namespace) => Shelf<Item>,
+    attachment: Attachment,
+    item: Item,
+  ): void => {
+    scoped ||= !isMeshWide(attachment, rootNamespace);
+    shelve(kind(namespaceOf(attachment.namespace)), attachment, item);
+  };
+  for (const { policies, jwt, credentials, rbac, legacy } of compiled) {
+    for (const policy of policies) put((namespace) => namespace.policies, policy.policy, policy);
+    if (jwt !== undefined) put((namespace) => namespace.jwt, jwt.authentication, jwt);
+    if (credentials !== undefined) {
+      put((namespace) => namespace.credentials, credentials.attachment, credentials);
     }
-    if (rbac !== undefined) {
-      scoped ||= !isMeshWide(attachmentOf(rbac), rootNamespace);
-      shelve(namespaceOf(rbac.rbac.namespace).rbac, rbac.rbac, rbac);
-    }
+    if (rbac !== undefined) put((namespace) => namespace.rbac, attachmentOf(rbac), rbac);
     if (legacy?.kind === "ServiceRole" || legacy?.kind === "ServiceRoleBinding") {
       namespaceOf(legacy.namespace).legacy.push(legacy);
     } else if (legacy?.kind === "RbacConfig" || legacy?.kind === "ClusterRbacConfig") {
@@ -101,6 +134,15 @@ export async function indexPolicies(
         policies: found
           .flatMap(({ policies }) => candidates(policies, workload))
           .filter(({ policy }) => applies(policy)),
+        jwt: found
+          .flatMap(({ jwt }) => candidates(jwt, workload))
+          .filter(({ authentication }) => applies(authentication)),
+        credentials: found
+          .flatMap(({ credentials }) => candidates(credentials, workload))
+          .filter(({ attachment }) => applies(attachment))
+          .sort(
+            ({ check: a }, { check: b }) => compareTexts(a.method, b.method) || compareTexts(a.name, b.name),
+          ),
         rbac: found
           .flatMap(({ rbac }) => candidates(rbac, workload))
           .filter((rbac) => applies(attachmentOf(rbac)))
@@ -146,6 +188,9 @@ function attachmentOf({ rbac: { namespace, selector } }: CompiledEnvoyRbac): Att
 }
 
 function byName({ rbac: a }: CompiledEnvoyRbac, { rbac: b }: CompiledEnvoyRbac): number {
-  const [left, right] = [`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`];
+  return compareTexts(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`);
+}
+
+function compareTexts(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }

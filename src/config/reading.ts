@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
-import { type Code, codes, type Finding, finding, type Path } from "../diagnostics/index.js";
-import type { Parsed } from "../documents/index.js";
+import { type Code, codes, type Finding, finding, hasErrors, type Path } from "../diagnostics/index.js";
+import type { Parsed, Reference } from "../documents/index.js";
 import { type Head, readHead } from "./head.js";
-import type { KindTable } from "./kinds.js";
+import type { Kind, KindTable } from "./kinds.js";
 import { readYaml } from "./yaml.js";
 import { type Locate, locator, type Position, type YamlProblem } from "./yaml-nodes.js";
 
@@ -24,6 +24,9 @@ export interface DocumentReading {
   readonly hash: string;
   /** Undefined when it has errors. */
   readonly spec: unknown;
+  /** Texts that the spec lacks; the document's file decides what they are, so they are not looked at here. */
+  readonly references: readonly Reference[];
+  readonly complete: Kind["complete"];
   /** Where the document stands in its chunk. */
   readonly path: Path;
   readonly line: number;
@@ -36,6 +39,16 @@ export interface ChunkReading {
   readonly marks: readonly Mark[];
 }
 
+/** A chunk where it stands. */
+export interface Placement {
+  readonly file: string;
+  /** The configuration path that led to the file. */
+  readonly root: string;
+  readonly line: number;
+  readonly text: string;
+  readonly reading: ChunkReading;
+}
+
 /** Names a text by its content. */
 export function hashOf(text: string): string {
   return hash("sha1", text, "base64");
@@ -46,7 +59,7 @@ export function readChunk(text: string, chunkHash: string, table: KindTable): Ch
   // A copy of its own: values are slices of it and would otherwise keep the whole file in memory.
   const own = Buffer.from(text).toString();
   const { value, problems } = readYaml(own);
-  if (problems.some(({ code }) => code.severity === "error")) {
+  if (hasErrors(problems)) {
     return { hash: chunkHash, documents: [], marks: problems.map(toMark) };
   }
   const marks: Mark[] = problems.map(toMark);
@@ -68,7 +81,8 @@ export function readChunk(text: string, chunkHash: string, table: KindTable): Ch
     const line = path.length === 0 ? 1 : locateOnce(path, "value").line;
     const id = `${group}/${kind}/${namespace}/${name}`;
     const hash = path.length === 0 ? chunkHash : `${chunkHash}:${i}`;
-    return [{ id, kind, namespace, name, hash, spec: read.spec, path, line }];
+    const { spec, references, complete } = read;
+    return [{ id, kind, namespace, name, hash, spec, references, complete, path, line }];
   });
   return { hash: chunkHash, documents, marks };
 }
@@ -77,26 +91,35 @@ interface Read {
   readonly head: Head;
   readonly spec: unknown;
   readonly findings: readonly Finding[];
+  readonly references: readonly Reference[];
+  readonly complete: Kind["complete"];
 }
+
+const noReferences: readonly Reference[] = [];
 
 function readDocument(value: unknown, table: KindTable): Read {
   const head = readHead(value, table);
   const { document, group } = head;
-  if (document === undefined) return { head, spec: undefined, findings: head.findings };
+  if (document === undefined) {
+    const { findings } = head;
+    return { head, spec: undefined, findings, references: noReferences, complete: undefined };
+  }
+  const kind = table.find(group, document.kind);
   let parsed: Parsed<unknown>;
   try {
-    const kind = table.find(group, document.kind);
     parsed = kind?.parse(document) ?? { spec: undefined, findings: [] };
   } catch (error) {
     // INVARIANT: no document ends the process; what cannot be read is an error of the document.
     const message = `document cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     parsed = { spec: undefined, findings: [finding(codes.invalidValue, [], message)] };
   }
-  const failed = head.findings.some(({ code }) => code.severity === "error");
+  const failed = hasErrors(head.findings);
   return {
     head,
     spec: failed ? undefined : parsed.spec,
     findings: [...head.findings, ...parsed.findings],
+    references: parsed.references ?? noReferences,
+    complete: kind?.complete,
   };
 }
 
@@ -113,8 +136,10 @@ function itemsOf(value: unknown, path: Path = []): { item: unknown; path: Path }
   return [{ item: value, path }];
 }
 
-function labelOf({ head: { document } }: Read): string | undefined {
+function labelOf({ head: { document, findings } }: Read): string | undefined {
   if (document === undefined || document.name === "") return undefined;
+  // Only a name that is one: anything may stand there by mistake.
+  if (findings.some(({ code }) => code === codes.invalidName)) return undefined;
   return `${document.kind} ${document.namespace}/${document.name}`;
 }
 

@@ -14,7 +14,7 @@ export interface Code {
 /**
  * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
  * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds. `docs/diagnostics.md` is generated from this
- * table.
+ * table. Retired: GH0305 (field has no effect yet).
  */
 export const codes = {
   yamlSyntax: {
@@ -46,6 +46,30 @@ export const codes = {
     severity: "error",
     title: "file is too large",
     help: "A file of more than 64 MiB is hardly a configuration. Cut it into several.",
+  },
+  referenceUnreadable: {
+    code: "GH0006",
+    severity: "error",
+    title: "named file cannot be used",
+    help: "A document names a file that is missing, unreadable, no regular file, no UTF-8 text or larger than 1 MiB. Names are relative to the document's own file.",
+  },
+  referenceOutside: {
+    code: "GH0007",
+    severity: "error",
+    title: "named file lies outside the document's root",
+    help: "After resolving symbolic links, a file that a document names must lie under the configuration path that led to the document; where that path is a single file, under its folder.",
+  },
+  variableMissing: {
+    code: "GH0008",
+    severity: "error",
+    title: "environment variable is not set",
+    help: "A document names a variable that the process's environment does not have, or has without a value. The environment is read when the process starts.",
+  },
+  referencedDocument: {
+    code: "GH0009",
+    severity: "error",
+    title: "named file holds a document",
+    help: "A file that a document names is a text of its own (keys, a secret) and not read as documents; but this one holds a resource, which would silently not be loaded. Take it out of that file, or name another file.",
   },
   notAnObject: {
     code: "GH0010",
@@ -185,6 +209,66 @@ export const codes = {
     title: "condition means nothing",
     help: "Istio accepts the key but can make nothing of it: an ALLOW rule with it never matches, other rules ignore the condition.",
   },
+  keyProblem: {
+    code: "GH0209",
+    severity: "warning",
+    title: "key of a JWKS cannot be used, or says too much",
+    help: "A key that cannot be used is left out: tokens that it signed are refused. Of a private key only the public part is used; the private part does not belong into a configuration, since whoever can read it can sign tokens.",
+  },
+  symmetricKey: {
+    code: "GH0210",
+    severity: "warning",
+    title: "JWKS with a symmetric key",
+    help: "A symmetric key (`kty: oct`) verifies tokens of HS256, HS384 and HS512, and signs them as well: whoever can read the configuration can be anybody. Prefer an issuer with public keys.",
+  },
+  everyTokenRefused: {
+    code: "GH0211",
+    severity: "warning",
+    title: "every token of an issuer is refused",
+    help: "There is no key to verify its tokens with, and none can come: the JWKS has no usable key, or there is none and the issuer is no URL at which OpenID Connect discovery could find it. Requests without a token go on.",
+  },
+  presenceWithoutEffect: {
+    code: "GH0212",
+    severity: "warning",
+    title: "presence: REQUIRED has no effect",
+    help: "The field is in Istio's API, but Istio does not act on it: a request without a token goes on as anonymous. The message shows the AuthorizationPolicy that refuses it.",
+  },
+  headerNotSet: {
+    code: "GH0213",
+    severity: "warning",
+    title: "header cannot be set",
+    help: "The name is no header's name, or one of a header that belongs to the connection or to the routing (`host`, `connection`, `content-length`, …). The header is left out; the rest of the rule holds.",
+  },
+  introspectionWithoutClient: {
+    code: "GH0214",
+    severity: "warning",
+    title: "introspection endpoint is asked without credentials",
+    help: "RFC 7662 asks authorization servers to know who introspects tokens; most refuse a question without client credentials, and then every token is refused. Name a client by `clientId` and `clientSecretFile` or `clientSecretEnv`.",
+  },
+  plainTextSecrets: {
+    code: "GH0215",
+    severity: "warning",
+    title: "secrets go over plain HTTP",
+    help: "Tokens and client credentials are sent to an endpoint that is neither https nor on the own machine, so whoever sits on the way can read them.",
+  },
+  badKeyHash: {
+    code: "GH0216",
+    severity: "error",
+    title: "hash of an API key cannot be read",
+    help: "The document holds salted hashes as `gatehouse apikey create` writes them, never the keys themselves. A key that stood in a file in clear should be revoked.",
+  },
+  duplicateKeyId: {
+    code: "GH0217",
+    severity: "error",
+    title: "id of an API key given twice",
+    help: "A key is found by its public id, so each id may stand once in a document.",
+  },
+  tokenStays: {
+    code: "GH0218",
+    severity: "warning",
+    title: "token cannot be removed from its header",
+    help: "A rule without `forwardOriginalToken: true` removes the token that it verified, but this header belongs to the connection or to the routing (`host`, a pseudo-header, `connection`, `content-length`, …) and may not be edited. The token is verified and goes on to the upstream.",
+  },
   emptyRules: {
     code: "GH0250",
     severity: "warning",
@@ -215,11 +299,23 @@ export const codes = {
     title: "extension provider given twice",
     help: "CUSTOM policies find a provider by its name, so each name may be given once.",
   },
-  noEffectYet: {
-    code: "GH0305",
+  clientCertHeadersInPart: {
+    code: "GH0306",
     severity: "warning",
-    title: "field has no effect yet",
-    help: "The field is known and its type is checked, but this version of Gatehouse does not act on it.",
+    title: "clientCertHeaders has no effect",
+    help: "A header is believed only from trusted peers: both `headers` and `trustedPeers` are needed.",
+  },
+  leftToEnvoy: {
+    code: "GH0307",
+    severity: "warning",
+    title: "RequestAuthentication is not evaluated",
+    help: "With `trustEnvoyJwt.enabled` the Mesh takes the payload that Envoy's own jwt_authn filter verified, and the caller is anonymous without one. Rules for tokens belong into that filter then.",
+  },
+  everybodyTrusted: {
+    code: "GH0308",
+    severity: "warning",
+    title: "every peer may name the caller's certificate",
+    help: "A range of all addresses stands among `trustedPeers`, so that whoever reaches Envoy can send a header with somebody else's certificate and be that somebody. Name the proxies that set the header.",
   },
   envoyUnanswerable: {
     code: "GH0401",

@@ -30,6 +30,11 @@ export function finding(code: Code, path: Path, message: string): Finding {
   return { code, message, path };
 }
 
+/** Whether one of them makes its document invalid. */
+export function hasErrors(findings: readonly Pick<Finding, "code">[]): boolean {
+  return findings.some(({ code }) => code.severity === "error");
+}
+
 /** Says something about a file as a whole. */
 export function fileDiagnostic({ code, severity }: Code, file: string, message: string): Diagnostic {
   return { code, severity, message, file, line: 1, column: 1 };

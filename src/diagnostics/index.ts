@@ -5,7 +5,8 @@ export {
   fileDiagnostic,
   finding,
   formatDiagnostic,
+  hasErrors,
   type Path,
 } from "./diagnostic.js";
 export { GatehouseError } from "./errors.js";
-export { show } from "./show.js";
+export { show, showMisplaced, showNamed } from "./show.js";

@@ -1,4 +1,12 @@
-import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import {
+  codes,
+  type Finding,
+  finding,
+  type Path,
+  show,
+  showMisplaced,
+  showNamed,
+} from "../diagnostics/index.js";
 
 /**
  * Readers for parsers written by hand, where a schema would be too slow or its messages too vague. Each reads
@@ -77,11 +85,21 @@ export function readTexts(
   return texts;
 }
 
-/** `ports[1]` is number `80`, expected a string. */
+/** Fields whose content, in whatever shape it stands there, is key material. */
+const secretFields: ReadonlySet<string | number> = new Set(["jwks", "keys"]);
+
+/** `ports[1]` is number `80`, expected a string. Of what may be a secret only the type is told. */
 export function wrongType(value: unknown, at: Path, expected: string): Finding {
   if (value === undefined)
     return finding(codes.missingField, at, `${nameOf(at)} is missing, expected ${expected}`);
-  return finding(codes.wrongType, at, `${nameOf(at)} is ${show(value)}, expected ${expected}`);
+  const isSecret = at.some((part) => secretFields.has(part));
+  const shown = isSecret ? typeName(value) : showMisplaced(value);
+  return finding(codes.wrongType, at, `${nameOf(at)} is ${shown}, expected ${expected}`);
+}
+
+function typeName(value: unknown): string {
+  if (typeof value === "object") return showMisplaced(value);
+  return typeof value === "string" ? "a text" : `a ${typeof value}`;
 }
 
 /**
@@ -96,12 +114,12 @@ export function unknownField(key: string, at: Path, known?: Iterable<string>): F
   else if (known !== undefined && all.length === 0) hint = ", expected none";
   else if (all.length > 0 && all.length <= 6)
     hint = `, expected ${all.map((name) => `\`${name}\``).join(", ")}`;
-  return finding(codes.unknownField, [...at, key], `unknown field \`${key.slice(0, 80)}\`${hint}`);
+  return finding(codes.unknownField, [...at, key], `${showNamed("unknown field", key)}${hint}`);
 }
 
 /** The last field of a path with the indexes behind it, in backticks. */
 export function nameOf(at: Path): string {
   const start = at.findLastIndex((part) => typeof part === "string");
   const [name = "document", ...indexes] = at.slice(Math.max(start, 0));
-  return `\`${name}${indexes.map((i) => `[${i}]`).join("")}\``;
+  return show(`${name}${indexes.map((i) => `[${i}]`).join("")}`);
 }

@@ -1,4 +1,6 @@
-export type { Parsed, ResourceDocument } from "./document.js";
+export { type Attached, attachmentFields, readAttachment, type TargetRef } from "./attachment.js";
+export type { Parsed, Reference, ResourceDocument } from "./document.js";
+export { durationMs, durationWithin, parseDurationMs } from "./duration.js";
 export {
   asFields,
   type Fields,
@@ -9,6 +11,7 @@ export {
   readTexts,
   wrongType,
 } from "./fields.js";
+export { parseHttpUrl } from "./http-url.js";
 export {
   fieldOf,
   type Message,
@@ -23,3 +26,4 @@ export {
 } from "./message.js";
 export { parseWith } from "./schema.js";
 export { readSelector, type Selector } from "./selector.js";
+export { parseTimeMs } from "./time.js";

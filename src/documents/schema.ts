@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Code, codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { type Code, codes, type Finding, finding, type Path, showMisplaced } from "../diagnostics/index.js";
 import type { Parsed } from "./document.js";
 import { nameOf, unknownField, wrongType } from "./fields.js";
 
@@ -21,7 +21,7 @@ function toFindings(issue: z.core.$ZodIssue, base: Path): Finding[] {
     case "invalid_type":
       return [wrongType(issue.input, path, words.get(issue.expected) ?? issue.expected)];
     case "invalid_value": {
-      const message = `unknown value ${show(issue.input)}, expected one of ${issue.values.map(String).join(", ")}`;
+      const message = `unknown value ${showMisplaced(issue.input)}, expected one of ${issue.values.map(String).join(", ")}`;
       return [finding(codes.wrongEnum, path, message)];
     }
     case "too_big":

@@ -1,5 +1,7 @@
 import type { Attributes, Workload } from "../attributes/index.js";
+import type { AuthnRecord } from "../authn/index.js";
 import type { RuleRef } from "../rbac/index.js";
+import { authenticate, type Identified } from "./authenticate.js";
 import { authorize, firstMatch } from "./authorize.js";
 import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome } from "./decision.js";
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
@@ -11,6 +13,8 @@ import type { Chain, Snapshot } from "./snapshot.js";
 export interface CheckPorts {
   /** A fresh id for the decision, unguessable enough not to collide. */
   readonly decisionId: () => string;
+  /** Milliseconds since the epoch, for the validity of tokens. */
+  readonly wallClock: () => number;
 }
 
 /** What stands in every decision of a request, whatever its outcome. */
@@ -18,14 +22,17 @@ interface Circumstances {
   readonly generation: number;
   readonly workload: Workload | undefined;
   readonly failedOpen: boolean;
+  readonly authn: AuthnRecord | undefined;
+  /** As the stages so far left it. */
+  readonly attributes: Attributes | undefined;
   readonly ports: CheckPorts;
 }
 
 /** A request under way through the stages. */
 interface Progress extends Circumstances {
+  readonly snapshot: Snapshot;
   readonly chain: Chain;
   readonly original: Uint8Array;
-  /** As the stages so far left it. */
   readonly attributes: Attributes;
   readonly edits: Edits;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
@@ -34,8 +41,9 @@ interface Progress extends Circumstances {
 }
 
 /**
- * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authorize. Gives a
- * promise only when a provider has to be asked. `original` is the CheckRequest as Envoy sent it.
+ * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authn, authorize; with
+ * `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider has to be asked or a
+ * credential cannot be judged at once. `original` is the CheckRequest as Envoy sent it.
  */
 export function check(
   snapshot: Snapshot,
@@ -51,6 +59,7 @@ export function check(
   }
   const chain = snapshot.plan(workload)[attributes.protocol];
   const progress = {
+    snapshot,
     generation: snapshot.generation,
     workload,
     chain,
@@ -60,9 +69,10 @@ export function check(
     edits: noEdits,
     metadata: undefined,
     failedOpen: false,
+    authn: undefined,
     allowedBy: undefined,
   };
-  return askProviders(progress, 0);
+  return snapshot.mesh.customSeesIdentity ? identify(progress) : askProviders(progress, 0);
 }
 
 /** A refusal that no policy was asked about. `generation` is 0 where there is no valid configuration. */
@@ -72,7 +82,10 @@ export function refuse(
   ports: CheckPorts,
   workload?: Workload,
 ): Decision {
-  return end({ generation, workload, failedOpen: false, ports }, outcome);
+  return end(
+    { generation, workload, attributes: undefined, failedOpen: false, authn: undefined, ports },
+    outcome,
+  );
 }
 
 function guard(snapshot: Snapshot, { request }: Attributes): Outcome | undefined {
@@ -99,7 +112,7 @@ function askProviders(progress: Progress, start: number): Decision | Promise<Dec
     if (filter.provider === undefined) return end(progress, deny("custom", "provider_unknown", match.ref));
     return ask(progress, filter.provider, match.ref, i);
   }
-  return finish(progress);
+  return progress.snapshot.mesh.customSeesIdentity ? finish(progress) : identify(progress);
 }
 
 async function ask(progress: Progress, provider: Provider, ref: RuleRef, index: number): Promise<Decision> {
@@ -128,17 +141,42 @@ function refusal(verdict: Verdict, rule: Outcome["rule"]): Outcome {
   return { ...base, httpStatus, code: code === 0 ? base.code : code, body, edits, metadata };
 }
 
+/** Stage 3; synchronous unless a credential cannot be judged at once. */
+function identify(progress: Progress): Decision | Promise<Decision> {
+  const { chain, snapshot, attributes, ports } = progress;
+  const found = authenticate(chain, snapshot.mesh, attributes, ports.wallClock);
+  return found instanceof Promise
+    ? found.then((identified) => goOn(progress, identified))
+    : goOn(progress, found);
+}
+
+function goOn(progress: Progress, found: Identified): Decision | Promise<Decision> {
+  const { record } = found;
+  if (found.refused !== undefined) return end({ ...progress, authn: record }, found.refused);
+  const { attributes } = found;
+  const edits = mergeEdits(progress.edits, found.edits);
+  const known =
+    record === undefined && edits === progress.edits && attributes === progress.attributes
+      ? progress
+      : { ...progress, attributes, edits, authn: record };
+  return progress.snapshot.mesh.customSeesIdentity ? askProviders(known, 0) : finish(known);
+}
+
 /** Stage 4 and the end. */
 function finish(progress: Progress): Decision {
-  const { outcome, dryRun, audit } = authorize(progress.chain.filters, progress.attributes);
-  if (!outcome.allowed || progress.allowedBy === undefined) return end(progress, outcome, dryRun, audit);
-  const passed = outcome.stage === "none" ? allow("custom", "provider_allowed", progress.allowedBy) : outcome;
-  const edits = resolveEdits(progress.edits, progress.attributes);
-  return end(progress, { ...passed, edits, metadata: progress.metadata }, dryRun, audit);
+  const { allowedBy, metadata, edits: wanted, attributes } = progress;
+  const { outcome, dryRun, audit } = authorize(progress.chain.filters, attributes);
+  if (!outcome.allowed) return end(progress, outcome, dryRun, audit);
+  const byProvider = allowedBy !== undefined && outcome.stage === "none";
+  const passed = byProvider ? allow("custom", "provider_allowed", allowedBy) : outcome;
+  if (wanted === noEdits && metadata === undefined) return end(progress, passed, dryRun, audit);
+  // What authentication alone wants are final values already.
+  const edits = allowedBy === undefined ? wanted : resolveEdits(wanted, attributes);
+  return end(progress, { ...passed, edits, metadata }, dryRun, audit);
 }
 
 function end(
-  { generation, workload, failedOpen, ports }: Circumstances,
+  { generation, workload, failedOpen, authn, attributes, ports }: Circumstances,
   outcome: Outcome,
   dryRun: readonly DryRun[] = noDryRun,
   audit: boolean | undefined = undefined,
@@ -158,6 +196,8 @@ function end(
     dryRun,
     audit,
     failedOpen,
+    attributes,
+    authn,
     generation,
     workload,
     metadata,

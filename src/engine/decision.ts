@@ -1,9 +1,10 @@
-import type { Workload } from "../attributes/index.js";
+import type { Attributes, Workload } from "../attributes/index.js";
+import type { AuthnReason, AuthnRecord } from "../authn/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { type Edits, noEdits } from "./edits.js";
 
 /** Where in the pipeline the answer was found. */
-export type Stage = "guard" | "select" | "custom" | "authorize" | "none" | "internal";
+export type Stage = "guard" | "select" | "custom" | "authn" | "authorize" | "none" | "internal";
 
 /** Why; a closed set, so that it can be a label. */
 export type Reason =
@@ -22,7 +23,8 @@ export type Reason =
   | "untrusted_caller"
   | "bad_edit"
   | "invalid_config"
-  | "internal_error";
+  | "internal_error"
+  | AuthnReason;
 
 /** The gRPC codes that stand in decisions and verdicts (google.rpc.Code). */
 export const grpcCode = {
@@ -71,6 +73,10 @@ export interface Decision extends Outcome {
   /** Whether an AUDIT policy matched; undefined without one. */
   readonly audit: boolean | undefined;
   readonly failedOpen: boolean;
+  /** The request as the stages left it, undefined when it did not come to them. */
+  readonly attributes: Attributes | undefined;
+  /** Which identity the request has and which credentials were refused; undefined when it showed none. */
+  readonly authn: AuthnRecord | undefined;
   /** Whose policies were asked; undefined where it is unknown or was not looked at. */
   readonly workload: Workload | undefined;
   /** Generation of the snapshot that decided, 0 without one. */

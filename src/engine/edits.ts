@@ -31,6 +31,8 @@ export interface Edits {
   readonly responseHeaders: readonly HeaderEdit[];
   readonly queryParametersToSet: readonly (readonly [name: string, value: string])[];
   readonly queryParametersToRemove: readonly string[];
+  /** The same object for many requests: what is made of it may be kept. */
+  readonly isLasting?: true;
 }
 
 /** Nothing to change. */
@@ -69,15 +71,19 @@ export function mergeEdits(earlier: Edits, later: Edits): Edits {
   if (earlier === noEdits) return later;
   if (later === noEdits) return earlier;
   const put = new Set(later.requestHeaders.map(({ name }) => name.toLowerCase()));
+  const params = new Set(later.queryParametersToSet.map(([name]) => name));
   return {
     requestHeaders: [...earlier.requestHeaders, ...later.requestHeaders],
-    // Envoy removes last, so a header that is set must not stand among the removed.
+    // Envoy removes last, so what is set must not stand among the removed.
     requestHeadersToRemove: [...earlier.requestHeadersToRemove, ...later.requestHeadersToRemove].filter(
       (name) => !put.has(name.toLowerCase()),
     ),
     responseHeaders: [...earlier.responseHeaders, ...later.responseHeaders],
     queryParametersToSet: [...earlier.queryParametersToSet, ...later.queryParametersToSet],
-    queryParametersToRemove: [...earlier.queryParametersToRemove, ...later.queryParametersToRemove],
+    queryParametersToRemove: [
+      ...earlier.queryParametersToRemove.filter((name) => !params.has(name)),
+      ...later.queryParametersToRemove,
+    ],
   };
 }
 
@@ -106,7 +112,8 @@ export function resolveEdits(edits: Edits, edited: Attributes): Edits {
     const value = headers.get(name)?.join(",");
     return value === undefined ? [] : [{ name, value, action: "OVERWRITE_IF_EXISTS_OR_ADD" }];
   });
-  return { ...edits, requestHeaders };
+  const { isLasting: _, ...others } = edits;
+  return { ...others, requestHeaders };
 }
 
 function putHeader(headers: Map<string, readonly string[]>, { name, value, action }: HeaderEdit): void {

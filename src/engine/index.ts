@@ -2,4 +2,13 @@ export { check, refuse } from "./check.js";
 export { type Decision, type DryRun, deny, fail, grpcCode } from "./decision.js";
 export { type AppendAction, type Edits, type HeaderEdit, noEdits } from "./edits.js";
 export type { Provider, ProviderRequest, Verdict } from "./provider.js";
-export type { Chain, CustomFilter, MeshSettings, Plan, Snapshot, XffSettings } from "./snapshot.js";
+export type {
+  Chain,
+  ClientCertHeader,
+  ClientCertHeaders,
+  CustomFilter,
+  MeshSettings,
+  Plan,
+  Snapshot,
+  XffSettings,
+} from "./snapshot.js";

@@ -1,4 +1,5 @@
-import type { Attributes, Workload } from "../attributes/index.js";
+import type { Attributes, IpRange, Workload } from "../attributes/index.js";
+import type { Authentication } from "../authn/index.js";
 import type { CompiledRule, RbacFilter } from "../rbac/index.js";
 import type { Provider } from "./provider.js";
 
@@ -13,6 +14,8 @@ export interface CustomFilter {
 /** All that is asked for one workload and one protocol, in order. */
 export interface Chain {
   readonly custom: readonly CustomFilter[];
+  /** Undefined: nobody says how callers show who they are, so all are anonymous. */
+  readonly authn: Authentication | undefined;
   readonly filters: readonly RbacFilter[];
 }
 
@@ -28,13 +31,32 @@ export interface XffSettings {
   readonly numTrustedHops: number;
 }
 
+/** Headers by which proxies in front say whose certificate they saw. */
+export type ClientCertHeader = "x-forwarded-client-cert" | "client-cert";
+
+/** Which headers name the caller, and who may send them. */
+export interface ClientCertHeaders {
+  /** The first that is present counts. */
+  readonly headers: readonly ClientCertHeader[];
+  /** Addresses of TCP peers that are believed. */
+  readonly trustedRanges: readonly IpRange[];
+  /** SPIFFE ids of TCP peers that are believed, whole. */
+  readonly trustedIds: readonly string[];
+}
+
 /** The parts of the Mesh that a decision reads. */
 export interface MeshSettings {
   readonly unknownWorkload: "refuseIfScoped" | "meshPolicies" | "deny";
   readonly strictRequests: boolean;
+  /** The caller is verified before CUSTOM rules are asked, not after. */
+  readonly customSeesIdentity: boolean;
+  /** Under which key of its metadata Envoy's own jwt_authn filter leaves the payload; undefined: not trusted. */
+  readonly envoyJwtPayloadKey: string | undefined;
   readonly xff: XffSettings;
   readonly xffPerType: Readonly<Partial<Record<Workload["type"], Partial<XffSettings>>>>;
   readonly defaultWorkload: Workload | undefined;
+  /** Undefined: no header says who the caller is. */
+  readonly clientCertHeaders?: ClientCertHeaders | undefined;
 }
 
 /**

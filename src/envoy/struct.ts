@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../attributes/index.js";
+import { type JsonObject, type JsonValue, wellFormed } from "../attributes/index.js";
 import type { Struct, Struct__Output, Value, Value__Output } from "../proto/index.js";
 
 /** google.protobuf.Struct as a JSON object, whatever its members are called. */
@@ -23,14 +23,13 @@ function fromValue(value: Value__Output | null): JsonValue {
 export function toStruct(
   object: Readonly<Record<string, unknown>>,
 ): Struct & Required<Pick<Struct, "fields">> {
-  return {
-    fields: Object.fromEntries(Object.entries(object).map(([name, value]) => [name, toValue(value)])),
-  };
+  const fields = Object.entries(object).map(([name, value]) => [wellFormed(name), toValue(value)]);
+  return { fields: Object.fromEntries(fields) };
 }
 
 /** JSON as google.protobuf.Value. */
 export function toValue(value: unknown): Value {
-  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "string") return { stringValue: wellFormed(value) };
   if (typeof value === "number") return { numberValue: value };
   if (typeof value === "boolean") return { boolValue: value };
   if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };

@@ -1,4 +1,4 @@
-import type { Selector } from "../documents/index.js";
+import type { Selector, TargetRef } from "../documents/index.js";
 
 /**
  * `security.istio.io` AuthorizationPolicy after validation: every list that the author left out or left empty
@@ -15,15 +15,6 @@ export interface AuthorizationPolicy {
   readonly selector: Selector | undefined;
   readonly targetRefs: readonly TargetRef[];
   readonly rules: readonly Rule[];
-}
-
-/** What a policy is attached to in place of a selector. */
-export interface TargetRef {
-  /** Empty for the core group. */
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly namespace: string;
 }
 
 /** Matches when some `from`, some `to` and every `when` hold; an empty list holds. */

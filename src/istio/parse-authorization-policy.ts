@@ -1,28 +1,22 @@
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
+  attachmentFields,
   type Fields,
   type Parsed,
   type ResourceDocument,
+  readAttachment,
   readFields,
   readText,
   wrongType,
 } from "../documents/index.js";
+import { dryRunAnnotation, refuseInternal } from "./annotations.js";
 import type { AuthorizationPolicy } from "./authorization-policy.js";
 import { readRules } from "./parse-rule.js";
-import { readAttachment } from "./parse-selector.js";
 
-const specKeys: ReadonlySet<string> = new Set([
-  "selector",
-  "targetRef",
-  "targetRefs",
-  "rules",
-  "action",
-  "provider",
-]);
+const specKeys: ReadonlySet<string> = new Set([...attachmentFields, "rules", "action", "provider"]);
 const providerKeys: ReadonlySet<string> = new Set(["name"]);
 const actions = ["ALLOW", "DENY", "AUDIT", "CUSTOM"] as const;
-const dryRunAnnotation = "istio.io/dry-run";
 const here: Path = ["spec"];
 
 /**
@@ -112,16 +106,4 @@ function readDryRun(
     out.push(finding(codes.conflictingFields, at, message));
   }
   return truths.has(value);
-}
-
-/** Annotations of Istio's own machinery, which it refuses on what people write. */
-const internalAnnotations = ["internal.istio.io/parents", "internal.istio.io/webhook-always-reject"];
-
-function refuseInternal({ annotations }: ResourceDocument, out: Finding[]): void {
-  if (annotations.size === 0) return;
-  for (const name of internalAnnotations) {
-    if (!annotations.has(name)) continue;
-    const message = `annotation \`${name}\` is internal to Istio, expected none`;
-    out.push(finding(codes.invalidValue, ["metadata", "annotations", name], message));
-  }
 }

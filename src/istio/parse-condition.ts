@@ -91,6 +91,11 @@ function checkKey(key: string): Problem | undefined {
 
 function checkMapKey(key: string, prefix: string): Problem | undefined {
   const open = key.indexOf("[");
+  // istiod's validation refuses it, its translation does not: such a condition fails.
+  if (prefix === "request.auth.claims" && key.lastIndexOf("[") > key.lastIndexOf("]")) {
+    const message = `condition key ${show(key)} has a bracket that is not closed, expected \`${prefix}[NAME]\``;
+    return { code: codes.conditionWithoutEffect, message };
+  }
   if (!key.endsWith("]") || open < 1 || open >= key.length - 2) {
     const form = prefix.startsWith("experimental") ? `${prefix}FILTER[KEY]` : `${prefix}[NAME]`;
     return {

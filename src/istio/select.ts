@@ -1,6 +1,6 @@
 import type { Workload } from "../attributes/index.js";
-import type { Selector } from "../documents/index.js";
-import type { AuthorizationPolicy, TargetRef } from "./authorization-policy.js";
+import type { Selector, TargetRef } from "../documents/index.js";
+import type { AuthorizationPolicy } from "./authorization-policy.js";
 
 /** A Gateway API workload names its Gateway by this label. */
 const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";

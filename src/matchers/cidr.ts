@@ -1,4 +1,4 @@
-import { type Ip, parseIp, parseZonedIp } from "../attributes/index.js";
+import { type Ip, ipRange, isWithin, parseIp, parseZonedIp } from "../attributes/index.js";
 import { never, type Predicate } from "./logic.js";
 import type { CidrRange } from "./model.js";
 
@@ -21,23 +21,6 @@ export function parseCidr(text: string): CidrRange | undefined {
 export function compileCidr(range: CidrRange): Predicate<Ip | undefined> {
   const prefix = parseIp(range.addressPrefix);
   if (prefix === undefined) return never;
-  const { family } = prefix;
-  const masks = prefix.words.map((_, i) => mask(range.prefixLen - 32 * i));
-  const wanted = prefix.words.map((word, i) => word & (masks[i] ?? 0));
-  if (family === 4) {
-    const m = masks[0] ?? 0;
-    const w = wanted[0] ?? 0;
-    return (ip) => ip !== undefined && ip.family === 4 && ((ip.words[0] ?? 0) & m) === w;
-  }
-  return (ip) => {
-    if (ip === undefined || ip.family !== 6) return false;
-    for (let i = 0; i < 4; i++) if (((ip.words[i] ?? 0) & (masks[i] ?? 0)) !== wanted[i]) return false;
-    return true;
-  };
-}
-
-/** The 32-bit mask of the first `bits` bits, where bits may be below 0 or above 32. */
-function mask(bits: number): number {
-  if (bits <= 0) return 0;
-  return bits >= 32 ? -1 : -1 << (32 - bits);
+  const wanted = ipRange(prefix, range.prefixLen);
+  return (ip) => ip !== undefined && isWithin(ip, wanted);
 }

@@ -1,4 +1,4 @@
-import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { codes, type Finding, finding, hasErrors, type Path, show } from "../diagnostics/index.js";
 import {
   asFields,
   fieldOf,
@@ -64,8 +64,7 @@ export function parseEnvoyRbac(document: ResourceDocument): Parsed<EnvoyRbac> {
   if (!["rules", "shadowRules", ...Object.keys(noMatchers)].some((field) => spec.written.has(field))) {
     findings.push(wrongType(undefined, [...at, "rules"], "an RBAC configuration there or in `shadowRules`"));
   }
-  const wrong = findings.some(({ code }) => code.severity === "error");
-  return { spec: wrong ? undefined : read, findings };
+  return { spec: hasErrors(findings) ? undefined : read, findings };
 }
 
 function readRbac(spec: Message, field: string, out: Finding[]): Rbac | undefined {

@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { AuthnObserver, JwtPorts } from "../authn/index.js";
 import { type Assembler, createAssembler, type Mesh, meshOf } from "../config/index.js";
 import type { Snapshot } from "../engine/index.js";
 import type { Metrics } from "../telemetry/index.js";
 import type { ConfigChange } from "./configuration.js";
+import { createIntrospectionPool } from "./introspection.js";
 import { createProviderPool } from "./providers.js";
 
 /** Compiles configurations to snapshots, in the process that uses them. */
@@ -16,13 +18,28 @@ export interface Builder {
   close(): Promise<void>;
 }
 
+/** What a builder takes from its surroundings. */
+export interface BuilderPorts {
+  readonly metrics: Pick<Metrics, "providerAsked" | "introspected">;
+  readonly jwt: JwtPorts;
+  readonly onAuthenticated: AuthnObserver;
+}
+
 /** No request that began under an older snapshot is still under way after this time. */
 const RETIRE_MS = 60_000;
 
 /** Makes a builder that knows no configuration yet. */
-export function createBuilder(metrics: Pick<Metrics, "providerAsked">): Builder {
+export function createBuilder({ metrics, jwt, onAuthenticated }: BuilderPorts): Builder {
   const pool = createProviderPool(metrics);
-  const fresh = (): Assembler => createAssembler({ pause: () => nextTurn(), providers: pool.provide });
+  const introspection = createIntrospectionPool(metrics);
+  const fresh = (): Assembler =>
+    createAssembler({
+      pause: () => nextTurn(),
+      providers: pool.provide,
+      jwt,
+      introspection: introspection.provide,
+      onAuthenticated,
+    });
   let assembler = fresh();
   let wanted: Mesh = meshOf([]);
   let settled = wanted;
@@ -44,9 +61,15 @@ export function createBuilder(metrics: Pick<Metrics, "providerAsked">): Builder 
     settle() {
       if (settled === wanted) return;
       settled = wanted;
-      setTimeout(() => pool.retain([settled, wanted]), RETIRE_MS).unref();
+      const retain = (): void => {
+        pool.retain([settled, wanted]);
+        introspection.retain([settled, wanted]);
+      };
+      setTimeout(retain, RETIRE_MS).unref();
     },
-    close: pool.close,
+    async close() {
+      await Promise.all([pool.close(), introspection.close()]);
+    },
   };
 }
 

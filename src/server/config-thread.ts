@@ -11,7 +11,12 @@ export interface ConfigThreadOptions {
   readonly paths: readonly string[];
   /** A path without any document is no error. */
   readonly allowEmpty: boolean;
+  /** Variables that documents may name; absent: none. */
+  readonly environment?: Environment;
 }
+
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Configuration that is read, watched and validated in a thread of its own. */
 export interface ConfigThread {
@@ -45,7 +50,8 @@ export function startConfigThread(options: ConfigThreadOptions): ConfigThread {
 
   const begin = (): Worker => {
     let isFirst = true;
-    const worker = spawn(options);
+    // A copy: what the process itself has there cannot be sent.
+    const worker = spawn({ ...options, environment: { ...options.environment } });
     worker.on("message", (message: FromConfigThread) => {
       queue = queue.then(async () => {
         const update = await unpack(message, known, () => nextTurn());

@@ -9,7 +9,14 @@ import type { ConfigThreadOptions } from "./config-thread.js";
 function run(): void {
   const options = workerData as ConfigThreadOptions;
   const source = createDirectorySource(options);
-  const catalog = createCatalog({ pause: () => nextTurn() });
+  const environment = options.environment ?? {};
+  const catalog = createCatalog({
+    pause: () => nextTurn(),
+    references: {
+      files: source.readNamed,
+      variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
+    },
+  });
   const sent = new Map<string, string>();
   source.watch(async (files) => {
     const message = pack(await catalog.update(files), sent);

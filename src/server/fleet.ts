@@ -7,6 +7,7 @@ import {
 } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange, Install } from "./configuration.js";
+import type { Keys } from "./keys.js";
 import type { ServerOptions, ServerPorts } from "./options.js";
 import { createServing } from "./serving.js";
 
@@ -24,6 +25,7 @@ export interface Fleet {
 
 interface FleetPorts extends ServerPorts {
   readonly metrics: Metrics;
+  readonly keys: Pick<Keys, "sources" | "exchange">;
   readonly inForce: () => ConfigChange | undefined;
 }
 
@@ -33,7 +35,7 @@ export function createFleet(options: ServerOptions, ports: FleetPorts): Promise<
 }
 
 function alone(options: ServerOptions, ports: FleetPorts): Fleet {
-  const serving = createServing(options, ports);
+  const serving = createServing(options, { ...ports, keys: ports.keys.sources });
   return {
     async install(change) {
       await serving.build(change);
@@ -55,12 +57,13 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
     import("./worker-link.js"),
   ]);
   const ring = createDecisionRing(options.decisions);
-  const { maxMessageBytes, reflection, tls, allowClients, decisions, workers } = options;
+  const { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache, workers } = options;
   const pool = await startWorkers({
     ...ports,
+    keys: ports.keys.exchange,
     count: workers,
     fork: forkWorker,
-    serving: { maxMessageBytes, reflection, tls, allowClients, decisions },
+    serving: { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache },
     onDecisions: (records) => {
       for (const record of records) ring.push(record);
     },

@@ -4,8 +4,18 @@ import type { DecisionRecord } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ServingOptions } from "./options.js";
 
+/** The JWKS of a source of keys, by the name that adapters give it; undefined: it has none. */
+export interface KeysMessage {
+  readonly type: "keys";
+  readonly name: string;
+  readonly jwks: string | undefined;
+}
+
 /** From the primary to a worker, in order. */
 export type ToWorker =
+  | KeysMessage
+  /** Answers `refresh_keys`, after the keys that it brought; no fetch would come about for `closedMs`. */
+  | { readonly type: "keys_refreshed"; readonly name: string; readonly closedMs: number }
   | { readonly type: "init"; readonly options: ServingOptions; readonly logLevel: string }
   /** A part of the upserts of the `build` that follows. */
   | { readonly type: "upserts"; readonly resources: readonly Resource[] }
@@ -31,6 +41,7 @@ export type FromWorker =
       readonly address: ListenAddress | undefined;
       readonly error: string | undefined;
     }
+  | { readonly type: "refresh_keys"; readonly name: string }
   | { readonly type: "decisions"; readonly records: readonly DecisionRecord[] }
   | { readonly type: "collected"; readonly id: number; readonly metrics: readonly MetricObject[] }
   | { readonly type: "drained"; readonly finished: boolean };

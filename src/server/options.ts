@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { KeyTimes } from "../adapters/index.js";
 import type { TlsFiles } from "./tls.js";
 
 /** What one serving process needs; plain data, so that it can be sent to a worker. */
@@ -10,6 +11,8 @@ export interface ServingOptions {
   readonly allowClients: readonly string[];
   /** How many decisions `/decisions` remembers. */
   readonly decisions: number;
+  /** How many verified tokens each process remembers; 0: none. */
+  readonly tokenCache: number;
 }
 
 /** How to run a server; every field has its default in `defaults`. */
@@ -39,6 +42,7 @@ export const defaults: Omit<ServerOptions, "configPaths"> = {
   tls: undefined,
   allowClients: [],
   decisions: 1000,
+  tokenCache: 10_000,
   allowEmpty: false,
   allowInvalidStart: false,
   grpcAddress: "127.0.0.1:9191",
@@ -55,4 +59,10 @@ export interface ServerPorts {
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Variables that documents may name; absent: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Others than the documented times of keys, for tests that cannot wait. */
+  readonly keyTimes?: Partial<KeyTimes>;
+  /** So long readiness waits for the first keys, in milliseconds; for tests too. */
+  readonly firstKeysMs?: number;
 }

@@ -1,3 +1,4 @@
+import type { KeyState } from "../adapters/index.js";
 import type { DecisionFilter, DecisionRecord } from "../telemetry/index.js";
 import { json, metricsPage, type Page, type PageAnswer, text } from "./admin.js";
 import type { ConfigState } from "./configuration.js";
@@ -9,6 +10,8 @@ export interface Observable {
   notReady(): readonly string[];
   /** What an operator should mend although all works. */
   warnings(): readonly string[];
+  /** Of the issuers whose keys are fetched. */
+  keys(): readonly KeyState[];
   metrics(): Promise<string>;
   /** Newest first. */
   decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
@@ -30,6 +33,7 @@ export function adminPages(observable: Observable): Map<string, Page> {
     ...publicPages(observable),
     ["/", () => index(observable)],
     ["/config", () => json(describeConfig(observable.configuration()))],
+    ["/keys", () => json({ sources: observable.keys().map(describeKeys) })],
     ["/decisions", (query) => decisions(query, observable)],
     ["/version", () => json({ name: "gatehouse", version: observable.version, node: process.version })],
   ]);
@@ -68,6 +72,27 @@ function describeConfig(state: ConfigState): unknown {
   };
 }
 
+function describeKeys(source: KeyState): unknown {
+  const { fetchedAt, ageMs, nextFetchInMs, lastError } = source;
+  return {
+    issuer: source.issuer,
+    jwks_uri: source.jwksUri ?? null,
+    state: source.state,
+    keys: source.keys,
+    fetched_at: fetchedAt === undefined ? null : new Date(fetchedAt).toISOString(),
+    age_seconds: seconds(ageMs),
+    next_fetch_in_seconds: seconds(nextFetchInMs),
+    last_error: lastError?.reason ?? null,
+    last_error_status: lastError?.status ?? null,
+    last_error_at: lastError === undefined ? null : new Date(lastError.at).toISOString(),
+    consecutive_failures: source.failures,
+  };
+}
+
+function seconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms / 100) / 10;
+}
+
 async function decisions(query: URLSearchParams, observable: Observable): Promise<PageAnswer> {
   const denied = query.get("denied");
   const limit = query.get("limit");
@@ -89,6 +114,7 @@ const LINKS: readonly (readonly [path: string, what: string])[] = [
   ["/config", "resources in force, findings in the files, last reload"],
   ["/decisions", "the last decisions; ?denied=true, ?policy=NAMESPACE/NAME, ?limit=N"],
   ["/decisions?denied=true&limit=50", "the last refusals"],
+  ["/keys", "issuers whose keys are fetched: how old they are, which, the last error"],
   ["/metrics", "metrics in Prometheus' text form"],
   ["/readyz", "whether traffic may come, and warnings"],
   ["/healthz", "whether the process is alive"],

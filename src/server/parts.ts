@@ -1,2 +1,3 @@
 export { createBuilder } from "./builder.js";
+export { createKeys } from "./keys.js";
 export { loadProtos } from "./protos.js";

@@ -6,6 +6,7 @@ import { createAdminGuard } from "./admin-guard.js";
 import { startConfigThread } from "./config-thread.js";
 import { type ConfigState, createConfiguration } from "./configuration.js";
 import { survive } from "./crash-net.js";
+import { createKeys } from "./keys.js";
 import { defaults, type ServerOptions, type ServerPorts } from "./options.js";
 import { adminPages, type Observable, publicPages } from "./pages.js";
 import { packageVersion } from "./version.js";
@@ -62,23 +63,30 @@ export async function startServer(
   };
   try {
     const metrics = createMetrics({ processMetrics: true });
-    const source = startConfigThread({ paths: options.configPaths, allowEmpty: options.allowEmpty });
+    const keys = createKeys({ ...ports, metrics });
+    closers.push(keys.close);
+    const source = startConfigThread({
+      paths: options.configPaths,
+      allowEmpty: options.allowEmpty,
+      ...(ports.environment && { environment: ports.environment }),
+    });
     closers.push(() => source.close());
     let draining = false;
     // The gRPC library is loaded, and workers start, while the configuration is read; the two meet in
     // `install`.
     const starting = import("./fleet.js").then(({ createFleet }) =>
-      createFleet(options, { ...ports, metrics, inForce: () => configuration.inForce() }),
+      createFleet(options, { ...ports, metrics, keys, inForce: () => configuration.inForce() }),
     );
     const configuration = createConfiguration({
       ...ports,
       source,
       metrics,
-      install: async (change) => {
-        const fleet = await starting;
-        await fleet.install(change);
-        if (!draining) fleet.setServing(true);
-      },
+      install: (change) =>
+        keys.install(change, async () => {
+          const fleet = await starting;
+          await fleet.install(change);
+          if (!draining) fleet.setServing(true);
+        }),
     });
     const [fleet, first] = await Promise.all([starting, configuration.first]);
     closers.push(() => fleet.drain(0));
@@ -90,9 +98,14 @@ export async function startServer(
         ...(configuration.state().generation === 0 ? ["no valid configuration, everything is denied"] : []),
         ...(draining ? ["draining"] : []),
         ...fleet.notReady(),
+        ...keys.notReady(),
       ],
-      warnings: () => [...warnings, ...staleness(configuration.state())],
-      metrics: async () => renderMetrics([await metrics.values(), ...(await fleet.metrics())]),
+      warnings: () => [...warnings, ...staleness(configuration.state()), ...keys.warnings()],
+      keys: keys.states,
+      async metrics() {
+        keys.measure();
+        return renderMetrics([await metrics.values(), ...(await fleet.metrics())]);
+      },
       decisions: fleet.decisions,
       version: packageVersion(),
     };

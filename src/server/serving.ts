@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import grpc from "@grpc/grpc-js";
 import type { Attributes } from "../attributes/index.js";
+import { createTokenCache, createTokenVerifier, type KeySources } from "../authn/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
 import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
@@ -27,13 +28,26 @@ export interface Serving {
   readonly decisions: DecisionRing;
 }
 
+/** What a serving process takes from its surroundings. */
+export interface ServingPorts extends ServerPorts {
+  readonly metrics: Metrics;
+  readonly keys: KeySources;
+}
+
 /** Makes the serving part of this process. Throws `tls` when the certificate files cannot be used. */
-export function createServing(options: ServingOptions, ports: ServerPorts & { metrics: Metrics }): Serving {
-  const { logger, metrics, now } = ports;
+export function createServing(options: ServingOptions, ports: ServingPorts): Serving {
+  const { logger, metrics, now, keys } = ports;
   let current: Snapshot | undefined;
   let next: Snapshot | undefined;
   const decisions = createDecisionRing(options.decisions);
-  const builder = createBuilder(metrics);
+  const builder = createBuilder({
+    metrics,
+    jwt: {
+      keys,
+      verifier: createTokenVerifier(createTokenCache(options.tokenCache, () => performance.now())),
+    },
+    onAuthenticated: metrics.authenticated,
+  });
   const tls =
     options.tls === undefined
       ? undefined
@@ -58,6 +72,7 @@ export function createServing(options: ServingOptions, ports: ServerPorts & { me
       decisionId: randomUUID,
       encode,
       now: () => performance.now(),
+      wallClock: now,
       observe,
       onError: (error) => onError("check", error),
     }),

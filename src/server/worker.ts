@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { Resource } from "../config/index.js";
 import { createMetrics, type Metrics } from "../telemetry/index.js";
 import { survive } from "./crash-net.js";
+import { createKeyMirror, type KeyMirror } from "./key-mirror.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import type { ServerPorts } from "./options.js";
 import { createServing, type Serving } from "./serving.js";
@@ -20,24 +21,39 @@ function runWorker(init: Init): (message: ToWorker) => Promise<void> {
     metrics: createMetrics({ processMetrics: true }),
   };
   survive(ports);
-  const serving = createServing(init.options, ports);
+  const mirror = createKeyMirror({
+    ask: (name) => send({ type: "refresh_keys", name }),
+    now: () => performance.now(),
+    schedule(ms, callback) {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+  const serving = createServing(init.options, { ...ports, keys: mirror.sources });
   const sendDecisions = (): void => {
     const records = serving.decisions.takeNew();
     if (records.length > 0) send({ type: "decisions", records });
   };
   setInterval(sendDecisions, DECISIONS_EVERY_MS).unref();
-  return follow(serving, ports.metrics, sendDecisions);
+  return follow({ serving, mirror, metrics: ports.metrics, sendDecisions });
 }
 
-function follow(
-  serving: Serving,
-  metrics: Metrics,
-  sendDecisions: () => void,
-): (message: ToWorker) => Promise<void> {
+interface Parts {
+  readonly serving: Serving;
+  readonly mirror: KeyMirror;
+  readonly metrics: Metrics;
+  readonly sendDecisions: () => void;
+}
+
+function follow({ serving, mirror, metrics, sendDecisions }: Parts): (message: ToWorker) => Promise<void> {
   let upserts: Resource[] = [];
   return async (message) => {
     switch (message.type) {
       case "init":
+        return;
+      case "keys":
+      case "keys_refreshed":
+        mirror.receive(message);
         return;
       case "upserts":
         upserts.push(...message.resources);

@@ -5,6 +5,7 @@ import { GatehouseError } from "../diagnostics/index.js";
 import type { DecisionRecord, Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange } from "./configuration.js";
+import type { KeyExchange } from "./keys.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
 import { type Conversation, converse, type WorkerLink } from "./worker-link.js";
 
@@ -31,6 +32,7 @@ interface PoolOptions extends ServerPorts {
   /** What a new worker has to build first; undefined: there is no configuration. */
   readonly inForce: () => ConfigChange | undefined;
   readonly onDecisions: (records: readonly DecisionRecord[]) => void;
+  readonly keys: KeyExchange;
 }
 
 interface Member extends Conversation {
@@ -75,6 +77,7 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
     members.add(member);
     link.onMessage((message) => {
       if (message.type === "decisions") options.onDecisions(message.records);
+      if (message.type === "refresh_keys") void refreshKeys(link, message.name, options.keys);
     });
     link.onExit((why) => {
       members.delete(member);
@@ -93,6 +96,7 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
       throw error;
     }
     link.send({ type: "init", options: options.serving, logLevel: logger.level });
+    for (const message of options.keys.messages()) link.send(message);
     return member;
   };
 
@@ -125,6 +129,9 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
     }
   };
 
+  options.keys.onMessage((message) => {
+    for (const { link } of members) link.send(message);
+  });
   try {
     const first = await Promise.all(Array.from({ length: options.count }, start));
     await inOrder(() => Promise.all(first.map(admit)));
@@ -193,6 +200,10 @@ async function build({ link, next }: Member, change: ConfigChange): Promise<void
   link.send({ type: "build", generation, full, removed });
   const { error } = await built;
   if (error !== undefined) throw new GatehouseError("worker", `a worker could not build: ${error}`);
+}
+
+async function refreshKeys(link: WorkerLink, name: string, keys: KeyExchange): Promise<void> {
+  link.send({ type: "keys_refreshed", name, closedMs: await keys.refresh(name) });
 }
 
 async function listenOn({ link, next }: Member, address: ListenAddress): Promise<void> {

@@ -1,4 +1,5 @@
 import type { MetricObject } from "prom-client";
+import { metricObject } from "./exposition.js";
 
 /** What the counter of checks is labelled with. */
 export interface CheckOutcome {
@@ -78,12 +79,12 @@ function counterOf(byStage: ReadonlyMap<string, readonly number[]>): MetricObjec
       return [{ value, labels }];
     }),
   );
-  return metric(
-    "gatehouse_checks_total",
-    "Checks answered, by outcome, gRPC code and the stage that decided.",
-    "counter",
+  return metricObject({
+    name: "gatehouse_checks_total",
+    help: "Checks answered, by outcome, gRPC code and the stage that decided.",
+    type: "counter",
     values,
-  );
+  });
 }
 
 function histogramOf(buckets: readonly number[], sum: number): MetricObject {
@@ -97,10 +98,10 @@ function histogramOf(buckets: readonly number[], sum: number): MetricObject {
     { metricName: `${name}_sum`, value: sum, labels: {} },
     { metricName: `${name}_count`, value: count, labels: {} },
   ];
-  return metric(name, "Time from the decoded request to its decision.", "histogram", [...values, ...totals]);
-}
-
-/** prom-client's typings lack the values, which its own JSON has. */
-function metric(name: string, help: string, type: string, values: readonly unknown[]): MetricObject {
-  return { name, help, type, aggregator: "sum", values } as unknown as MetricObject;
+  return metricObject({
+    name,
+    help: "Time from the decoded request to its decision.",
+    type: "histogram",
+    values: [...values, ...totals],
+  });
 }

@@ -1,5 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, type MetricObject, Registry } from "prom-client";
+import type { AuthnObserver } from "../authn/index.js";
+import { createAuthnMetrics } from "./authn-metrics.js";
 import { type CheckOutcome, createCheckMetrics } from "./check-metrics.js";
+import { createIntrospectionMetrics, type IntrospectionMetrics } from "./introspection-metrics.js";
+import { createKeyMetrics, type KeyMetrics } from "./key-metrics.js";
 
 /**
  * How a reload ended: `ok`, `invalid` (the configuration has errors), `failed` (it could not be put in
@@ -23,9 +27,11 @@ export interface ConfigGauges {
 }
 
 /** The process's metrics. Recording never throws; label values come from closed sets. */
-export interface Metrics {
+export interface Metrics extends KeyMetrics {
   /** `seconds` is from the decoded request to its decision. */
   checked(outcome: CheckOutcome, seconds: number): void;
+  readonly authenticated: AuthnObserver;
+  readonly introspected: IntrospectionMetrics["introspected"];
   unknownWorkload(): void;
   failedOpen(): void;
   /** `provider` is a name from the Mesh, never from a request. */
@@ -47,6 +53,8 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   const checks = createCheckMetrics();
+  const authn = createAuthnMetrics();
+  const introspection = createIntrospectionMetrics();
   const unknownWorkload = new Counter({
     name: "gatehouse_unknown_workload_total",
     help: "Checks refused because their destination workload is unknown while policies are scoped.",
@@ -81,6 +89,8 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   for (const result of ["ok", "invalid", "failed"]) reloads.inc({ result }, 0);
   return {
     checked: checks.checked,
+    authenticated: authn.authenticated,
+    introspected: introspection.introspected,
     unknownWorkload: () => unknownWorkload.inc(),
     failedOpen: () => failedOpen.inc(),
     providerAsked: (provider, result) => providers.inc({ provider, result }),
@@ -88,8 +98,14 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
     failed: (where) => errors.inc({ where }),
     configured: config,
     ...workers,
+    ...createKeyMetrics(registers),
     async values() {
-      return [...checks.values(), ...((await registry.getMetricsAsJSON()) as MetricObject[])];
+      return [
+        ...checks.values(),
+        ...authn.values(),
+        ...introspection.values(),
+        ...((await registry.getMetricsAsJSON()) as MetricObject[]),
+      ];
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { type Attributes, type ByteString, toText } from "../attributes/index.js";
+import { type Attributes, type ByteString, toBytes, toText } from "../attributes/index.js";
+import type { RefusedCredential } from "../authn/index.js";
 import type { Decision, DryRun } from "../engine/index.js";
 
 /** One decision as `/decisions` shows it: nothing secret is in it, so it may leave the process. */
@@ -28,6 +29,12 @@ export interface DecisionRecord {
   readonly path: string | null;
   readonly source_ip: string | null;
   readonly source_principal: string | null;
+  /** `ISSUER/SUBJECT` of the verified credential. */
+  readonly request_principal: string | null;
+  /** How the caller showed who it is. */
+  readonly authn_method: string | null;
+  /** Credentials that were not taken, and why. */
+  readonly authn_refused: readonly RefusedCredential[];
   readonly destination_namespace: string | null;
   readonly destination_workload: string | null;
 }
@@ -61,22 +68,31 @@ export function recordOf({ decision, attributes, now, durationMs }: CheckObserva
     protocol: attributes?.protocol ?? null,
     method: brief(request?.method),
     host: brief(request?.host),
-    path: brief(request?.urlPath),
+    path: request === undefined ? null : briefCopy(request.urlPath),
     source_ip: attributes?.source.ip?.text ?? null,
-    source_principal: brief(attributes?.source.principal),
+    source_principal: attributes === undefined ? null : briefCopy(attributes.source.principal),
+    request_principal: decision.authn?.principal ? brief(toBytes(decision.authn.principal)) : null,
+    authn_method: decision.authn?.method ?? null,
+    authn_refused: decision.authn?.refused ?? noneRefused,
     destination_namespace: decision.workload?.namespace ?? null,
     destination_workload: decision.workload?.name ?? null,
   };
 }
 
+const noneRefused: readonly RefusedCredential[] = [];
+
 const MAX_TEXT = 1024;
 
-/**
- * `text`, cut to what a record may hold. A cut text is copied, since a slice keeps the whole alive: a
- * thousand records of a hostile client's paths must not hold a thousand megabytes.
- */
+/** `text`, cut to what a record may hold. */
 function brief(text: ByteString | undefined): string | null {
   if (text === undefined) return null;
-  if (text.length <= MAX_TEXT) return toText(text);
+  return text.length <= MAX_TEXT ? toText(text) : briefCopy(text);
+}
+
+/**
+ * The same, copied: a slice keeps alive what it was cut from. Of a path that is the query with its tokens, and a
+ * thousand records of a hostile client must not hold a thousand megabytes.
+ */
+function briefCopy(text: ByteString): string {
   return toText(Buffer.from(text.slice(0, MAX_TEXT), "latin1").toString("latin1"));
 }

@@ -12,8 +12,13 @@ interface Template {
   readonly at: number;
 }
 
+/** By what says most of an answer, and then by what the AUDIT filter said. */
+type Templates = Map<unknown, (Template | undefined)[]>;
+
 /** Distinct answers remembered: some for each rule that decides. */
 const maxTemplates = 10_000;
+/** For each identity, of which there are many: a caller mostly does the same things. */
+const maxIdentityTemplates = 8;
 
 /**
  * Encodes decisions. Most answers of one rule differ in the decision's id only, so their bytes are made once
@@ -22,15 +27,28 @@ const maxTemplates = 10_000;
 export function createResponseEncoder(
   encode: (response: CheckResponse) => Uint8Array,
 ): (decision: Decision) => Uint8Array {
-  /** By what says most of an answer, and then by what the AUDIT filter said. */
-  const templates = new Map<unknown, (Template | undefined)[]>();
+  const anonymous: Templates = new Map();
+  /** By the identity, which is the same object as long as its token is remembered. */
+  const identified = new WeakMap<object, Templates>();
+
+  function templatesOf({ authn }: Decision): Templates {
+    if (authn === undefined) return anonymous;
+    let templates = identified.get(authn);
+    if (templates === undefined) {
+      templates = new Map();
+      identified.set(authn, templates);
+    }
+    return templates;
+  }
 
   function templateOf(decision: Decision): Template | undefined {
+    const templates = templatesOf(decision);
     const key = decision.rule ?? decision.reason;
     const audit = decision.audit === undefined ? 0 : decision.audit ? 1 : 2;
     let known = templates.get(key);
     if (known === undefined) {
-      if (templates.size >= maxTemplates) templates.clear();
+      const max = templates === anonymous ? maxTemplates : maxIdentityTemplates;
+      if (templates.size >= max) templates.clear();
       known = [undefined, undefined, undefined];
       templates.set(key, known);
     }
@@ -42,10 +60,14 @@ export function createResponseEncoder(
 
   function makeTemplate(decision: Decision): Template | undefined {
     const decisionId = "\x01".repeat(decision.decisionId.length);
-    const sample = { ...decision, decisionId };
+    // A template outlives its request, so it must not keep the request's headers and body.
+    const sample = { ...decision, decisionId, attributes: undefined };
     const bytes = encode(toCheckResponse(sample));
-    const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(decisionId);
-    return at < 0 ? undefined : { decision: sample, bytes, at };
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const at = buffer.indexOf(decisionId);
+    // A claim in a header may look like it: then nobody can tell which is which.
+    const isPlace = at >= 0 && buffer.indexOf(decisionId, at + 1) < 0;
+    return isPlace ? { decision: sample, bytes, at } : undefined;
   }
 
   return (decision) => {
@@ -58,12 +80,14 @@ export function createResponseEncoder(
   };
 }
 
-/** Nothing in the answer comes from the request or from a provider. */
-function isPlain({ edits, metadata, dryRun, stage }: Decision): boolean {
-  return edits === noEdits && metadata === undefined && dryRun.length === 0 && stage !== "custom";
+/** Nothing in the answer comes from a provider, or from the request but by a remembered token. */
+function isPlain({ edits, metadata, dryRun, stage, authn }: Decision): boolean {
+  if (metadata !== undefined || dryRun.length > 0 || stage === "custom") return false;
+  if (edits !== noEdits && edits.isLasting !== true) return false;
+  return authn === undefined || (authn.method === "jwt" && authn.refused.length === 0);
 }
 
-/** All that an answer without edits shows is the same, but for the id, whose length is. */
+/** All that such an answer shows is the same, but for the id, whose length is. */
 function isSame(one: Decision, other: Decision): boolean {
   return (
     one.generation === other.generation &&
@@ -75,6 +99,7 @@ function isSame(one: Decision, other: Decision): boolean {
     one.rule === other.rule &&
     one.body === other.body &&
     one.audit === other.audit &&
+    one.edits === other.edits &&
     one.failedOpen === other.failedOpen &&
     one.decisionId.length === other.decisionId.length
   );

@@ -6,19 +6,22 @@ import {
   type Identity,
   type Ip,
   lowerAscii,
+  type Peer,
   parseZonedIp,
   readIdentity,
   toBytes,
+  toText,
   type Workload,
 } from "../../attributes/index.js";
 import { GatehouseError } from "../../diagnostics/index.js";
-import type { MeshSettings, XffSettings } from "../../engine/index.js";
+import type { ClientCertHeaders, MeshSettings, XffSettings } from "../../engine/index.js";
 import type {
   AttributeContext__Output,
   CheckRequest__Output,
   HttpRequest__Output,
   Peer__Output,
 } from "../../proto/index.js";
+import { createClientCertReader, isTrusted } from "./client-cert.js";
 import { metadataReader } from "./metadata.js";
 import { remoteIp } from "./remote-ip.js";
 import { own, workloadFromExtensions, workloadFromPeer } from "./workload.js";
@@ -45,6 +48,12 @@ interface Destination {
   readonly principal: string;
   readonly workload: Workload | undefined;
   readonly xff: XffOverride;
+}
+
+/** Who stands behind a trusted proxy; the address stays the proxy's. */
+interface Caller {
+  readonly source: Peer;
+  readonly identity: Identity | undefined;
 }
 
 /** Settings that the route names itself; `unreadable` refuses the HTTP requests that need them. */
@@ -81,6 +90,31 @@ export function createRequestReader(): RequestReader {
     return identity;
   }
 
+  const readClientCert = createClientCertReader((certificate) => {
+    const identity = identityOf(certificate);
+    if (identity === undefined) throw new Error("certificate is empty");
+    return identity;
+  });
+
+  /**
+   * Who asks if the peer is a proxy that the mesh trusts to say so; undefined: the peer itself. A trusted proxy
+   * that names nobody speaks for a caller without a certificate, never for itself: else everybody who comes
+   * through it would have the proxy's own rights.
+   */
+  function callerBehind(
+    peer: Peer,
+    direct: Identity | undefined,
+    request: HttpRequest,
+    trust: ClientCertHeaders,
+  ): Caller | undefined {
+    if (!isTrusted(trust, peer, direct)) return undefined;
+    const identity = orRefuse("header with the client certificate", () =>
+      readClientCert(trust.headers, request.headers),
+    );
+    const { ip, port } = peer;
+    return { source: { ip, port, principal: toText(identity?.names[0] ?? "") }, identity };
+  }
+
   /** The same destination gives the same workload object, by which plans are remembered. */
   function destinationOf(
     extensions: Readonly<Record<string, string>>,
@@ -113,23 +147,28 @@ export function createRequestReader(): RequestReader {
 
   return ({ attributes: context = {} }, mesh) => {
     const { source = {}, destination = {} } = context;
-    const identity = identityOf(source.certificate);
+    const direct = identityOf(source.certificate);
     const { workload, xff } = destinationOf(context.context_extensions ?? noExtensions, destination);
     const peer = endpoint(source);
     const local = endpoint(destination);
     const sni = lowerAscii(toBytes(context.tls_session?.sni ?? ""));
     const request = context.request?.http === undefined ? undefined : readHttp(context.request.http);
+    const trust = mesh.clientCertHeaders;
+    const behind =
+      trust === undefined || request === undefined ? undefined : callerBehind(peer, direct, request, trust);
+    const identity = behind === undefined ? direct : behind.identity;
     return {
       protocol: request === undefined ? "tcp" : "http",
       time: readTime(context),
-      source: peer,
+      source: behind?.source ?? peer,
       destination: local,
       remoteIp:
         request === undefined
           ? peer.ip
           : remoteIp(peer.ip, request.headers.get("x-forwarded-for"), xffSettings(mesh, workload, xff)),
       identity,
-      tls: identity !== undefined || sni !== "" || peer.principal !== "" || local.principal !== "",
+      tls:
+        (identity ?? direct) !== undefined || sni !== "" || peer.principal !== "" || local.principal !== "",
       sni,
       workload,
       request,

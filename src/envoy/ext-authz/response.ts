@@ -1,4 +1,6 @@
-import { toText } from "../../attributes/index.js";
+import { Buffer } from "node:buffer";
+import { type JsonObject, toText } from "../../attributes/index.js";
+import type { AuthnRecord } from "../../authn/index.js";
 import type { AppendAction, Decision, DryRun, HeaderEdit } from "../../engine/index.js";
 import type {
   CheckResponse,
@@ -18,11 +20,20 @@ const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
 };
 
 /**
- * What keeps the record below 1 KiB as protobuf: results in it, and bytes for the names of their policies, of
- * which one may have 317.
+ * What keeps the record below 1 KiB as protobuf: how many results and refused credentials are in it, and bytes for
+ * all names in it. The policy that decided, of which one may have 317, is always whole; then the caller has its
+ * part, and dry-run policies have what is left.
  */
 const maxDryRuns = 3;
-const maxDryRunNames = 350;
+const maxRefusedCredentials = 2;
+const maxNames = 670;
+/** Bytes of a principal, and of an issuer: the token's owner chooses the one, the configuration the other. */
+const maxPrincipal = 160;
+const maxIssuer = 80;
+/** Bytes of what stands around the names. */
+const aroundCaller = 80;
+const aroundRefused = 120;
+const aroundDryRun = 32;
 
 /**
  * A decision as Envoy reads it. Always a CheckResponse, never an error of gRPC and never `error_response`.
@@ -53,8 +64,10 @@ export function toCheckResponse(decision: Decision): CheckResponse {
 
 /** The decision record: `decision_id` on top, all else under `gatehouse`, a policy's own keys beside them. */
 function toMetadata(decision: Decision): Struct {
-  const { rule, dryRun, audit } = decision;
+  const { rule, dryRun, audit, authn } = decision;
   const { fields } = toStruct(decision.metadata ?? {});
+  const forOthers = maxNames - (rule?.policy.length ?? 0);
+  const caller = authn && describeAuthn(authn, forOthers);
   fields["decision_id"] = { stringValue: decision.decisionId };
   fields["gatehouse"] = toValue({
     allowed: decision.allowed,
@@ -63,18 +76,55 @@ function toMetadata(decision: Decision): Struct {
     reason: decision.reason,
     snapshot: decision.generation,
     ...(rule !== undefined && { policy: rule.policy, rule: rule.rule }),
-    ...(dryRun.length > 0 && { dry_run: shorten(dryRun) }),
+    ...(dryRun.length > 0 && { dry_run: shorten(dryRun, caller?.left ?? forOthers) }),
     ...(audit !== undefined && { audit }),
+    ...(caller !== undefined && { authn: caller.description }),
     ...(decision.failedOpen && { failed_open: true }),
   });
   return { fields };
 }
 
+/**
+ * Which identity is in use and why credentials were refused; never a credential itself. `left`: of the bytes that it
+ * was given, those that it did not need.
+ */
+function describeAuthn(
+  { method, principal, refused }: AuthnRecord,
+  bytes: number,
+): { readonly description: JsonObject; readonly left: number } {
+  let left = bytes - aroundCaller;
+  const take = (name: string, max: number): string => {
+    const taken = cut(name, Math.max(0, Math.min(max, left)));
+    left -= Buffer.byteLength(taken);
+    return taken;
+  };
+  const caller = take(principal, maxPrincipal);
+  const others = refused.slice(0, maxRefusedCredentials).flatMap((credential) => {
+    left -= aroundRefused;
+    const { reason } = credential;
+    return left < 0
+      ? []
+      : [{ method: credential.method, issuer: take(credential.issuer, maxIssuer), reason }];
+  });
+  const description = {
+    ...(method !== undefined && { method }),
+    ...(caller !== "" && { principal: caller }),
+    ...(others.length > 0 && { refused: others }),
+  };
+  return { description, left };
+}
+
+/** At most so many bytes of UTF-8, a character at the end whole or not at all. */
+function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text, "utf8");
+  return bytes.length <= maxBytes ? text : bytes.toString("utf8", 0, maxBytes).replace(/\ufffd$/, "");
+}
+
 /** Where the names are too long together, the first ones stay. */
-function shorten(dryRuns: readonly DryRun[]): readonly DryRun[] {
-  let left = maxDryRunNames;
+function shorten(dryRuns: readonly DryRun[], bytes: number): readonly DryRun[] {
+  let left = bytes;
   return dryRuns.slice(0, maxDryRuns).map((dryRun) => {
-    left -= dryRun.policy?.length ?? 0;
+    left -= dryRun.policy === undefined ? 0 : dryRun.policy.length + aroundDryRun;
     return left < 0 ? { action: dryRun.action, result: dryRun.result } : dryRun;
   });
 }

@@ -15,6 +15,8 @@ export interface AuthorizationOptions {
   readonly encode: (response: CheckResponse) => Uint8Array;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number;
   /** Told of every decision. `attributes` is undefined when the request could not be read. Must not throw. */
   readonly observe: (decision: Decision, attributes: Attributes | undefined, elapsedMs: number) => void;
   /** Told of what should not have happened. */

@@ -1,4 +1,4 @@
-import { codes, type Finding, finding, type Path } from "../../diagnostics/index.js";
+import { codes, type Finding, finding, hasErrors, type Path } from "../../diagnostics/index.js";
 import {
   fieldOf,
   type Message,
@@ -43,7 +43,7 @@ export function readEarlyPolicy(
   const drafts = message.written.has("allow")
     ? readAllow(message, selector, out)
     : [readRules(message, selector)];
-  if (out.some(({ code }) => code.severity === "error")) return undefined;
+  if (hasErrors(out)) return undefined;
   const homes = namespaces.length > 0 ? namespaces : [document.namespace];
   const policies = homes.flatMap((namespace) =>
     drafts.map((draft) => toPolicy(document, namespace, draft, out)),

@@ -1,4 +1,4 @@
-import { codes, type Finding, finding, show } from "../../diagnostics/index.js";
+import { codes, type Finding, finding, hasErrors, show } from "../../diagnostics/index.js";
 import {
   fieldOf,
   type Message,
@@ -22,7 +22,7 @@ import { readAccessRules } from "./parse-role.js";
 export function parseLegacy(document: ResourceDocument): Parsed<LegacyResource> {
   const findings: Finding[] = [];
   const spec = read(document, findings);
-  if (findings.some(({ code }) => code.severity === "error")) return { spec: undefined, findings };
+  if (hasErrors(findings)) return { spec: undefined, findings };
   if (document.kind !== "AuthorizationPolicy") {
     const message = `\`${document.kind}\` is a legacy kind, expected AuthorizationPolicy of security.istio.io/v1`;
     findings.push(finding(codes.legacyKind, ["kind"], message));

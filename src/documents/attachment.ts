@@ -1,21 +1,25 @@
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
-import {
-  asFields,
-  type Fields,
-  nameOf,
-  readList,
-  readSelector,
-  readText,
-  type Selector,
-  wrongType,
-} from "../documents/index.js";
-import type { TargetRef } from "./authorization-policy.js";
+import { asFields, type Fields, nameOf, readList, readText, wrongType } from "./fields.js";
+import { readSelector, type Selector } from "./selector.js";
+
+/** What a policy is attached to in place of a selector. */
+export interface TargetRef {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+}
 
 /** What `selector`, `targetRef` and `targetRefs` of a spec say. */
 export interface Attached {
+  /** Undefined: every workload of the namespace, or of the mesh in the root namespace. */
   readonly selector: Selector | undefined;
   readonly targetRefs: readonly TargetRef[];
 }
+
+/** The fields of a spec that {@link readAttachment} reads. */
+export const attachmentFields = ["selector", "targetRef", "targetRefs"] as const;
 
 const targetRefFields: ReadonlySet<string> = new Set(["group", "kind", "name", "namespace"]);
 
@@ -32,7 +36,7 @@ const targets: readonly string[] = [
  * `targetRefs`.
  */
 export function readAttachment(spec: Fields, at: Path, out: Finding[]): Attached {
-  const given = ["selector", "targetRef", "targetRefs"].filter((key) => spec[key] !== undefined);
+  const given = attachmentFields.filter((key) => spec[key] !== undefined);
   const second = given[1];
   if (second !== undefined) {
     const message = `\`${second}\` stands beside \`${given[0]}\`, expected only one of selector, targetRef and targetRefs`;
