@@ -10,7 +10,9 @@ interface Actual {
   readonly audit: boolean | undefined;
   readonly dryRun: string;
   readonly status: number | string | undefined;
+  readonly principal: string | undefined;
   readonly body: string;
+  readonly challenge: string | undefined;
 }
 
 /** Every point in which an answer is not what the real Envoy did; empty when they agree. */
@@ -24,7 +26,10 @@ export function disagreements(expected: Expected, response: CheckResponse__Outpu
     audit: field(record, "audit")?.boolValue,
     dryRun: dryRunOf(record),
     status: response.denied_response?.status?.code,
+    principal: field(field(record, "authn")?.structValue, "principal")?.stringValue,
     body: response.denied_response?.body ?? "",
+    challenge: response.denied_response?.headers?.find(({ header }) => header?.key === "www-authenticate")
+      ?.header?.value,
   };
   const found: string[] = [];
   const compare = (what: string, want: unknown, got: unknown): void => {
@@ -36,12 +41,14 @@ export function disagreements(expected: Expected, response: CheckResponse__Outpu
   if (expected.verdict === "deny" && expected.status !== 0) {
     compare("status", expected.status, actual.status);
     if (expected.body !== undefined) compare("body", expected.body, actual.body);
+    compare("www-authenticate", expected.headers?.["www-authenticate"], actual.challenge);
   }
   // On TCP Envoy told the verdict only.
   if (expected.by !== "tcp") {
     compare("audit", expected.audit, actual.audit);
     compare("rule", expectedRule(expected, actual), actual.rule);
     compare("dry run", expectedDryRun(expected), actual.dryRun);
+    compare("principal", expectedPrincipal(expected), actual.principal);
   }
   return found;
 }
@@ -61,6 +68,12 @@ function expectedRule(expected: Expected, actual: Actual): string | undefined {
 /** Without what Istio puts around the ids of CUSTOM rules; undefined for `none`. */
 function istioRule(id: string | undefined): string | undefined {
   return /ns\[.*\]-policy\[.*\]-rule\[\d+\]/.exec(id ?? "")?.[0];
+}
+
+/** Whom the verified token names, where it names both issuer and subject; a refused token names nobody. */
+function expectedPrincipal({ by, jwt_payload: verified }: Expected): string | undefined {
+  const { iss, sub } = verified?.payload ?? {};
+  return by !== "jwt" && iss && sub ? `${String(iss)}/${String(sub)}` : undefined;
 }
 
 function expectedDryRun({ rbac_metadata: metadata = {} }: Expected): string {

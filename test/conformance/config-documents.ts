@@ -12,9 +12,10 @@ export interface ConfigDocumentsOptions {
   readonly providerPort: number;
 }
 
-/** The set as one YAML text: its Mesh, then its policies. */
+/** The set as one YAML text: its Mesh, then its request authentications, then its policies. */
 export function configDocuments(set: CorpusSet, options: ConfigDocumentsOptions): string {
-  return [stringify(mesh(set, options)), ...set.policies].join("\n---\n");
+  const { policies, request_authentications: authentications = [] } = set;
+  return [stringify(mesh(set, options)), ...authentications, ...policies].join("\n---\n");
 }
 
 function mesh(set: CorpusSet, { meshName, workloadFrom, providerPort }: ConfigDocumentsOptions): object {

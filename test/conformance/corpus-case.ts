@@ -36,10 +36,14 @@ export interface Expected {
   readonly by: "rbac" | "jwt" | "custom" | "route" | "http" | "tcp";
   /** Absent also where the method is HEAD. */
   readonly body?: string;
+  /** Of the answer, as far as the corpus keeps them. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Envoy's response code details. */
   readonly details?: string;
   /** Whether an AUDIT rule matched; absent without an AUDIT policy. */
   readonly audit?: boolean;
+  /** What jwt_authn left for the filters behind it; absent without a verified token. */
+  readonly jwt_payload?: { readonly payload: Readonly<Record<string, unknown>> };
   /** Dynamic metadata of the RBAC filters; a later filter's keys replace those of an earlier one. */
   readonly rbac_metadata?: Readonly<Record<string, string>>;
 }
@@ -73,6 +77,8 @@ export interface CorpusCase {
   /** Absent when Envoy's HTTP layer refused by itself. */
   readonly check_request?: CheckRequestJson;
   readonly raw_header_map?: readonly RawHeader[];
+  /** What a filter behind jwt_authn sends, where that is something else. */
+  readonly check_request_post_jwt?: CheckRequestJson;
 }
 
 /** Reads a corpus, plain or gzipped, one case a line. */

@@ -35,13 +35,25 @@ interface Example {
     readonly status?: number;
     readonly policy?: string;
     readonly rule?: number;
+    /** Of a refusal. */
+    readonly body?: string;
+    /** All headers that the upstream gets in place of the client's. */
+    readonly set?: Readonly<Record<string, string>>;
+    /** All headers that the upstream does not get. */
+    readonly removed?: readonly string[];
   };
 }
 
 interface Examples {
   readonly workload: ExampleWorkload;
+  /** What `$NAME` in headers and paths stands for. */
+  readonly tokens?: Readonly<Record<string, string>>;
   readonly cases: readonly Example[];
 }
+
+/** google.rpc.Code */
+const PERMISSION_DENIED = 7;
+const UNAUTHENTICATED = 16;
 
 const authority = makeAuthority();
 const certificates = new Map<string, string>();
@@ -54,8 +66,17 @@ function certificateFor(uri: string): string {
   return certificate;
 }
 
-function toRequest({ request }: Example, workload: ExampleWorkload): CheckRequest {
-  const { method = "GET", path, host = "shop.example", headers = {}, from, sourceIp = "10.0.0.1" } = request;
+function toRequest(
+  { request }: Example,
+  workload: ExampleWorkload,
+  tokens: Examples["tokens"] = {},
+): CheckRequest {
+  const { method = "GET", host = "shop.example", from, sourceIp = "10.0.0.1" } = request;
+  const filled = (text: string): string => text.replace(/\$([A-Za-z]+)/g, (all, name) => tokens[name] ?? all);
+  const path = filled(request.path);
+  const headers = Object.fromEntries(
+    Object.entries(request.headers ?? {}).map(([name, value]) => [name, filled(value)]),
+  );
   const extensions: Record<string, string> = { "destination.namespace": workload.namespace };
   for (const [key, value] of Object.entries(workload.labels ?? {}))
     extensions[`destination.labels[${key}]`] = value;
@@ -81,7 +102,8 @@ function toRequest({ request }: Example, workload: ExampleWorkload): CheckReques
 const folders = readdirSync(root).filter((folder) => existsSync(join(root, folder, "_cases.yaml")));
 
 describe.each(folders)("the example policies/%s", (folder) => {
-  const { workload, cases } = parse(readFileSync(join(root, folder, "_cases.yaml"), "utf8")) as Examples;
+  const text = readFileSync(join(root, folder, "_cases.yaml"), "utf8");
+  const { workload, tokens, cases } = parse(text) as Examples;
   let server: RunningServer;
 
   beforeAll(async () => {
@@ -99,13 +121,24 @@ describe.each(folders)("the example policies/%s", (folder) => {
   });
 
   it.each(cases.map((example) => [example.name, example] as const))("%s", async (_, example) => {
-    const response = await checkOver(server.grpcAddress, toRequest(example, example.workload ?? workload));
+    const request = toRequest(example, example.workload ?? workload, tokens);
+    const response = await checkOver(server.grpcAddress, request);
     const record = response.dynamic_metadata?.fields?.["gatehouse"]?.structValue?.fields;
-    const { allowed, status, policy, rule } = example.expect;
-    expect(response.status?.code ?? 0).toBe(allowed ? 0 : 7);
+    const { allowed, status, policy, rule, body, set, removed } = example.expect;
+    const refusal = status === 401 ? UNAUTHENTICATED : PERMISSION_DENIED;
+    expect(response.status?.code ?? 0).toBe(allowed ? 0 : refusal);
     if (status !== undefined) expect(response.denied_response?.status?.code).toBe(status);
     if (policy !== undefined) expect(record?.["policy"]?.stringValue).toBe(policy);
     if (rule !== undefined) expect(record?.["rule"]?.numberValue).toBe(rule);
+    if (body !== undefined) expect(response.denied_response?.body).toBe(body);
+    if (set !== undefined) {
+      const headers = (response.ok_response?.headers ?? []).map(({ header }) => [
+        header?.key,
+        header?.value || header?.raw_value?.toString(),
+      ]);
+      expect(Object.fromEntries(headers)).toEqual(set);
+    }
+    if (removed !== undefined) expect(response.ok_response?.headers_to_remove ?? []).toEqual(removed);
   });
 });
 

@@ -4,6 +4,7 @@ import { disagreements } from "./compare.js";
 import { configDocuments, type WorkloadFrom } from "./config-documents.js";
 import type { CorpusCase } from "./corpus-case.js";
 import { exceptions } from "./exceptions.js";
+import { forwarded } from "./forwarded.js";
 import { type GatehouseUnderTest, startGatehouse } from "./gatehouse.js";
 
 /** A case that was not answered as a real Envoy answered. */
@@ -63,7 +64,6 @@ export async function replay(cases: readonly CorpusCase[], workloadFrom: Workloa
 }
 
 function notAsked({ set, check_request: request }: CorpusCase): string | undefined {
-  if ((set.request_authentications ?? []).length > 0) return "request authentication is not built yet";
   if (request === undefined) return "Envoy's HTTP layer refused by itself, nobody was asked";
   const exception = exceptions.get(set.id);
   return exception === undefined ? undefined : `known exception: ${exception}`;
@@ -87,7 +87,7 @@ async function replaySet(
   const ask = async (): Promise<void> => {
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
       const response = await gatehouse.check(encodeCheckRequest(one, extensions));
-      const points = disagreements(one.expected, response);
+      const points = [...disagreements(one.expected, response), ...forwarded(one, response)];
       if (points.length > 0) disagreed.push({ case: one, points });
     }
   };

@@ -1,7 +1,10 @@
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { JWKS_URI } from "../../demo/login.js";
 import { REQUESTS } from "../../demo/requests.js";
 import { startChild } from "../support/child.js";
+import { send } from "../support/http.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -19,11 +22,38 @@ test("the demo's requests are all answered as expected, by the expected policy, 
 });
 
 test("without --exit the demo stays up until it is interrupted, then ends with 0", async () => {
-  const child = await demo();
-  await new Promise<void>((resolve, reject) => {
-    child.onLine((line) => line.startsWith("Everything stays up") && resolve());
-    child.exited.then(() => reject(new Error(child.output())));
-  });
+  const child = await stayingUp();
   child.kill("SIGINT");
   expect(await child.exited).toEqual({ code: 0, signal: null });
 });
+
+test("where the port of the keys is taken, the printed token is good all the same", async () => {
+  await occupy(Number(new URL(JWKS_URI).port));
+  const child = await stayingUp();
+  const [, token = "", url = ""] = /curl -i -H 'authorization: (.+)' (\S+)/.exec(child.output()) ?? [];
+  const { port, pathname } = new URL(url);
+  const answer = await send({ port: Number(port), path: pathname, headers: { authorization: token } });
+  child.kill("SIGINT");
+  expect(answer.status).toBe(200);
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+});
+
+/** A demo whose requests have been sent. */
+async function stayingUp(): ReturnType<typeof startChild> {
+  const child = await demo();
+  await new Promise<void>((resolve, reject) => {
+    child.onLine((line) => line.startsWith("Gatehouse  http") && resolve());
+    child.exited.then(() => reject(new Error(child.output())));
+  });
+  return child;
+}
+
+/** Somebody listens on the port, if nobody did. */
+async function occupy(port: number): Promise<void> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => {
+    server.once("error", () => resolve());
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+}

@@ -21,7 +21,11 @@ beforeAll(async () => {
   await writeServerCertificates(folder, authority, { ...spiffe("bookshop", "ledger"), dns: ["localhost"] });
   const echo = await startTcpEcho();
   undo.push(echo.stop);
-  const gatehouse = await startGatehouse({ config: join(ROOT, "policies/demo"), grpcPort: 0, adminPort: 0 });
+  const gatehouse = await startGatehouse({
+    config: [join(ROOT, "policies/demo")],
+    grpcPort: 0,
+    adminPort: 0,
+  });
   undo.push(gatehouse.child.stop);
   const envoy = await startEnvoy({
     bootstrap: join(ROOT, "envoy/tcp.yaml"),

@@ -41,6 +41,7 @@ async function serve(given: Partial<Observable> = {}, isPublic = false): Promise
     configuration: () => state,
     notReady: () => [],
     warnings: () => ["mind the <gap>"],
+    keys: () => [],
     metrics: async () => "gatehouse_checks_total 1\n",
     decisions: async () => [],
     version: "1.2.3",

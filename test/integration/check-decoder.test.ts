@@ -20,6 +20,8 @@ const { requestDeserialize: ours, requestSerialize: encode } = loadProtos().chec
 const mesh: MeshSettings = {
   unknownWorkload: "refuseIfScoped",
   strictRequests: false,
+  customSeesIdentity: false,
+  envoyJwtPayloadKey: undefined,
   xff: { useRemoteAddress: false, numTrustedHops: 0 },
   xffPerType: {},
   defaultWorkload: undefined,

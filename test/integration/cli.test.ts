@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCli, type Started, startCli } from "../support/cli.js";
 import { checkOver, healthOf } from "../support/grpc-client.js";
@@ -132,6 +134,19 @@ describe("gatehouse check", () => {
     return runCli(["check", "--request", "-", "--config", folder.path, ...more], request(path));
   }
 
+  const loginPolicy = [
+    "apiVersion: security.istio.io/v1",
+    "kind: RequestAuthentication",
+    "metadata: {name: login, namespace: istio-system}",
+    "spec: {jwtRules: [{issuer: 'https://issuer.example', jwks: '{\"keys\":[]}'}]}",
+  ].join("\n");
+
+  function checkWith(headers: Record<string, string>, ...more: string[]): ReturnType<typeof runCli> {
+    const http = { method: "GET", path: "/open", host: "a", headers };
+    const input = JSON.stringify({ attributes: { request: { http } } });
+    return runCli(["check", "--request", "-", "--config", folder.path, ...more], input);
+  }
+
   it("says of an allowed request which rule allowed it and where it stands, and exits with 0", async () => {
     const { code, stdout } = await check("/open", "--output", "json");
     expect(code).toBe(0);
@@ -184,8 +199,38 @@ describe("gatehouse check", () => {
   it("prints text for people", async () => {
     const { stdout } = await check("/closed", "--explain");
     expect(stdout).toMatch(
-      /^denied with 403: no allow policy matched, stage authorize\nnearest miss: istio-system\/only rule 0 at .*policy\.yaml:8: to\[0\]\.operation\.paths\n$/,
+      /^denied with 403: no allow policy matched, stage authorize\ncaller: no credential was found where one is looked for\nnearest miss: istio-system\/only rule 0 at .*policy\.yaml:8: to\[0\]\.operation\.paths\n$/,
     );
+  });
+
+  it("shows whose credential was refused and why, and never the credential", async () => {
+    folder.write("login.yaml", loginPolicy);
+    const { stdout } = await checkWith({ authorization: "Bearer a.b" }, "--explain");
+    expect(stdout).toBe(
+      "denied with 401: jwt bad format, stage authn\n" +
+        "caller: anonymous\n" +
+        "refused credential: jwt for https://issuer.example: jwt_bad_format\n" +
+        "nearest miss: none\n",
+    );
+  });
+
+  it("shows who calls", async () => {
+    const key = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const jwks = JSON.stringify({ keys: [key.publicKey.export({ format: "jwk" })] });
+    folder.write(
+      "login.yaml",
+      loginPolicy.replace('{"keys":[]}', () => jwks),
+    );
+    const token = await new SignJWT({})
+      .setProtectedHeader({ alg: "ES256" })
+      .setIssuer("https://issuer.example")
+      .setSubject("alice")
+      .sign(key.privateKey);
+    const { stdout } = await checkWith({ authorization: `Bearer ${token}` }, "--output", "json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      authn: { method: "jwt", principal: "https://issuer.example/alice", refused: [] },
+    });
+    expect(stdout).not.toContain(token.split(".")[2]);
   });
 
   it("exits with 1 and the findings when the configuration has errors", async () => {

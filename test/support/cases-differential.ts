@@ -50,6 +50,8 @@ export interface Decider {
 const mesh: MeshSettings = {
   unknownWorkload: "meshPolicies",
   strictRequests: false,
+  customSeesIdentity: false,
+  envoyJwtPayloadKey: undefined,
   xff: { useRemoteAddress: false, numTrustedHops: 0 },
   xffPerType: {},
   defaultWorkload: undefined,
@@ -57,7 +59,7 @@ const mesh: MeshSettings = {
 
 /** A snapshot in which these filters apply to everything. */
 export function snapshotOf(filters: readonly RbacFilter[], settings: Partial<MeshSettings> = {}): Snapshot {
-  const chain = { custom: [], filters };
+  const chain = { custom: [], authn: undefined, filters };
   return {
     generation: 1,
     mesh: { ...mesh, ...settings },
@@ -93,6 +95,7 @@ export async function startDecider(snapshot: Snapshot, maxMessageBytes = 4_194_3
       decisionId: () => `d-${++id}`,
       encode: loadProtos().check.responseSerialize,
       now: () => performance.now(),
+      wallClock: Date.now,
       observe: (decision) => {
         last = decision;
       },

@@ -38,6 +38,26 @@ spec:
 `;
 }
 
+/** Takes tokens of an issuer, found by discovery, and refuses whoever has none. */
+export function tokensOf(issuer: string): string {
+  return `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: istio-system}
+spec:
+  jwtRules:
+    - issuer: ${issuer}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: with-token, namespace: istio-system}
+spec:
+  rules:
+    - from:
+        - source:
+            requestPrincipals: ["*"]
+`;
+}
+
 /** A CheckRequest for a GET of a path. */
 export function requestFor(path: string): CheckRequest {
   return {

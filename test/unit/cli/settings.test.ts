@@ -59,6 +59,13 @@ describe("settings", () => {
     expect(resolve({ flags: { workers: "auto" } }).get("workers")).toBe(availableParallelism());
   });
 
+  it.each([
+    ["0", 0],
+    ["250", 250],
+  ])("take %s as a number of tokens to remember", (text, count) => {
+    expect(resolve({ flags: { "token-cache": text } }).get("token-cache")).toBe(count);
+  });
+
   it("ignore an empty variable", () => {
     expect(address(resolve({ environment: { GATEHOUSE_GRPC_ADDRESS: "" } }))).toBe("127.0.0.1:9191");
   });
@@ -67,6 +74,7 @@ describe("settings", () => {
     ["a time without unit", { "drain-timeout": "10" }],
     ["no workers", { workers: "0" }],
     ["a negative size", { "max-message-bytes": "-1" }],
+    ["a negative count", { "token-cache": "-1" }],
     ["an empty address", { "grpc-address": "" }],
   ])("refuse %s", (_what, flags) => {
     expect(() => resolve({ flags })).toThrow(expect.objectContaining({ code: "bad_flag" }));

@@ -8,6 +8,7 @@ import {
   type ExtensionProvider,
 } from "../../../src/config/index.js";
 import type { Chain, Provider, Snapshot } from "../../../src/engine/index.js";
+import { authnOptions } from "../../support/authn.js";
 
 interface World {
   load(...documents: string[]): Promise<Snapshot>;
@@ -22,7 +23,7 @@ const verdict: Provider = async () => {
 function world(providers: (entry: ExtensionProvider) => Provider | undefined = () => verdict): World {
   const pause = async (): Promise<void> => {};
   const catalog = createCatalog({ pause });
-  const assembler = createAssembler({ pause, providers });
+  const assembler = createAssembler({ pause, providers, ...authnOptions });
   return {
     catalog,
     assembler,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parseDurationMs } from "../../../src/config/duration.js";
 import type { Mesh } from "../../../src/config/index.js";
 import { defaultMesh, parseMesh } from "../../../src/config/mesh.js";
 import type { Parsed } from "../../../src/documents/index.js";
+import { parseDurationMs } from "../../../src/documents/index.js";
 
 const parse = (spec: unknown): Parsed<Mesh> =>
   parseMesh({
@@ -90,12 +90,49 @@ describe("a Mesh", () => {
     expect(said({ egress: { allowCidrs: ["10.0.0.0/33"] } })).toEqual(["GH0108 spec.egress.allowCidrs.0"]);
   });
 
+  it("says which headers name the caller's certificate, and who may send them", () => {
+    const clientCertHeaders = {
+      headers: ["x-forwarded-client-cert", "client-cert"],
+      trustedPeers: ["10.1.2.3/8", "::1", "spiffe://cluster.local/ns/edge/sa/proxy", "spiffe://td.example"],
+    };
+    const { spec, findings } = parse({ clientCertHeaders });
+    expect(findings).toEqual([]);
+    expect(spec?.settings.clientCertHeaders).toEqual({
+      headers: ["x-forwarded-client-cert", "client-cert"],
+      trustedRanges: [
+        { family: 4, words: [0x0a000000], masks: [-0x1000000] },
+        { family: 6, words: [0, 0, 0, 1], masks: [-1, -1, -1, -1] },
+      ],
+      trustedIds: ["spiffe://cluster.local/ns/edge/sa/proxy", "spiffe://td.example"],
+    });
+    expect(structuredClone(spec)).toEqual(spec);
+    expect(defaultMesh.settings.clientCertHeaders).toBeUndefined();
+  });
+
   it.each([
-    [{ trustEnvoyJwt: { enabled: true } }, "GH0305 spec.trustEnvoyJwt"],
-    [{ clientCertHeaders: { headers: ["client-cert"] } }, "GH0305 spec.clientCertHeaders"],
-  ])("with %j is told that it has no effect yet", (spec, finding) => {
-    expect(said(spec)).toEqual([finding]);
-    expect(parse(spec).spec).toBeDefined();
+    [{ headers: ["client-cert"] }, "GH0306 spec.clientCertHeaders"],
+    [{ trustedPeers: ["10.0.0.0/8"] }, "GH0306 spec.clientCertHeaders"],
+  ])("with half of clientCertHeaders, %j, is told that it has no effect", (clientCertHeaders, finding) => {
+    expect(said({ clientCertHeaders })).toEqual([finding]);
+    expect(parse({ clientCertHeaders }).spec?.settings.clientCertHeaders).toBeUndefined();
+  });
+
+  it.each(["0.0.0.0/0", "10.0.0.1/0", "::/0"])("that trusts %s is told that everybody is", (range) => {
+    const clientCertHeaders = { headers: ["client-cert"], trustedPeers: ["10.0.0.0/8", range] };
+    expect(said({ clientCertHeaders })).toEqual(["GH0308 spec.clientCertHeaders.trustedPeers.1"]);
+    expect(parse({ clientCertHeaders }).spec).toBeDefined();
+  });
+
+  it.each<[object, string]>([
+    [{ headers: ["x-client-cert"] }, "GH0103 spec.clientCertHeaders.headers.0"],
+    [{ headers: ["client-cert-chain"] }, "GH0103 spec.clientCertHeaders.headers.0"],
+    ...["10.0.0.0/33", "proxy.example", "", "*", "spiffe://", "spiffe://td/ns/*/sa/x", "spiffe://td//x"].map(
+      (peer): [object, string] => [{ trustedPeers: [peer] }, "GH0108 spec.clientCertHeaders.trustedPeers.0"],
+    ),
+    [{ headers: "client-cert" }, "GH0102 spec.clientCertHeaders.headers"],
+  ])("with clientCertHeaders %j is refused", (clientCertHeaders, finding) => {
+    expect(said({ clientCertHeaders })).toEqual([finding]);
+    expect(parse({ clientCertHeaders }).spec).toBeUndefined();
   });
 });
 

@@ -1,72 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Workload } from "../../../src/attributes/index.js";
-import {
-  type Chain,
-  check,
-  type Decision,
-  noEdits,
-  type Provider,
-  type Snapshot,
-  type Verdict,
-} from "../../../src/engine/index.js";
-import {
-  type AuthorizationPolicy,
-  compileAuthorizationPolicy,
-  planAuthorization,
-} from "../../../src/istio/index.js";
+import { check, type Decision, noEdits, type Provider, type Snapshot } from "../../../src/engine/index.js";
 import { aRequest, aWorkload } from "../../support/request.js";
-import { aPolicy, aRule, meshDomain } from "../istio/policies.js";
+import { aPolicy, aRule } from "../istio/policies.js";
+import { aSnapshot, type Setup, verdict } from "./snapshots.js";
 
-const ports = { decisionId: () => "id" };
+const ports = { decisionId: () => "id", wallClock: () => 0 };
 const body = new Uint8Array();
-
-interface Setup {
-  policies?: readonly AuthorizationPolicy[];
-  provider?: Provider | undefined;
-  mesh?: Partial<Snapshot["mesh"]>;
-  scoped?: boolean;
-  lookup?: Snapshot["lookup"];
-}
-
-function aSnapshot({ policies = [], provider, mesh = {}, scoped = true, lookup }: Setup = {}): Snapshot {
-  const compiled = policies.map((policy) => compileAuthorizationPolicy(policy, meshDomain));
-  const chain = (protocol: "http" | "tcp"): Chain => {
-    const { custom, filters } = planAuthorization(compiled, protocol);
-    return {
-      filters,
-      custom: custom.map(({ provider: providerName, rules }) => ({ providerName, provider, rules })),
-    };
-  };
-  const plan = { http: chain("http"), tcp: chain("tcp") };
-  return {
-    generation: 7,
-    mesh: {
-      unknownWorkload: "refuseIfScoped",
-      strictRequests: false,
-      xff: { useRemoteAddress: false, numTrustedHops: 0 },
-      xffPerType: {},
-      defaultWorkload: aWorkload(),
-      ...mesh,
-    },
-    scoped,
-    lookup: lookup ?? (() => undefined),
-    plan: () => plan,
-  };
-}
-
-function verdict(changes: Partial<Verdict>): Verdict {
-  return {
-    allowed: true,
-    httpStatus: 200,
-    code: 0,
-    body: "",
-    edits: noEdits,
-    metadata: undefined,
-    failedOpen: false,
-    failed: false,
-    ...changes,
-  };
-}
 
 async function decide(setup: Setup, request = aRequest()): Promise<Decision> {
   return check(aSnapshot(setup), request.build(), body, ports);

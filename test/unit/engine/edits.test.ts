@@ -76,4 +76,20 @@ describe("edits", () => {
     const merged = mergeEdits({ ...noEdits, requestHeadersToRemove: ["X", "y"] }, put("x", "1"));
     expect(merged.requestHeadersToRemove).toEqual(["y"]);
   });
+
+  it("of a later stage win: a query parameter that it sets is not removed by an earlier one", () => {
+    const merged = mergeEdits(
+      { ...noEdits, queryParametersToRemove: ["a", "b"] },
+      { ...noEdits, queryParametersToSet: [["a", "1"]], queryParametersToRemove: ["c"] },
+    );
+    expect(merged.queryParametersToSet).toEqual([["a", "1"]]);
+    expect(merged.queryParametersToRemove).toEqual(["b", "c"]);
+  });
+
+  it("of two stages together are not those of a token any more, whatever is remembered of it", () => {
+    const lasting = { ...put("x", "1"), isLasting: true } as const;
+    expect(mergeEdits(lasting, put("y", "1")).isLasting).toBeUndefined();
+    expect(mergeEdits(put("y", "1"), lasting).isLasting).toBeUndefined();
+    expect(mergeEdits(noEdits, lasting)).toBe(lasting);
+  });
 });

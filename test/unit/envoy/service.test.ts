@@ -1,21 +1,25 @@
 import { describe, expect, it } from "vitest";
-import type { Decision, Snapshot } from "../../../src/engine/index.js";
+import type { Chain, Decision, Snapshot } from "../../../src/engine/index.js";
 import { type AuthorizationOptions, createAuthorization, toCheckResponse } from "../../../src/envoy/index.js";
 import type { CheckResponse } from "../../../src/proto/index.js";
 import { loadProtos } from "../../../src/server/protos.js";
+
+const noRules: Chain = { custom: [], authn: undefined, filters: [] };
 
 const snapshot: Snapshot = {
   generation: 3,
   mesh: {
     unknownWorkload: "meshPolicies",
     strictRequests: false,
+    customSeesIdentity: false,
+    envoyJwtPayloadKey: undefined,
     xff: { useRemoteAddress: false, numTrustedHops: 0 },
     xffPerType: {},
     defaultWorkload: undefined,
   },
   scoped: false,
   lookup: () => undefined,
-  plan: () => ({ http: { custom: [], filters: [] }, tcp: { custom: [], filters: [] } }),
+  plan: () => ({ http: noRules, tcp: noRules }),
 };
 
 /** The service over a snapshot, with what it observed. */
@@ -35,6 +39,7 @@ function service(current: Snapshot | undefined): {
       return new Uint8Array();
     },
     now: () => 0,
+    wallClock: () => 0,
     observe: (decision) => decisions.push(decision),
     onError: (error) => errors.push(error),
   };
@@ -92,7 +97,7 @@ describe("the ext_authz service", () => {
   it("refuses as internal error when a provider breaks its promise", async () => {
     const rule = { ref: { key: "k", policy: "a/b", rule: 0 }, matches: () => true };
     const provider = () => Promise.reject(new Error("boom"));
-    const chain = { custom: [{ providerName: "p", provider, rules: [rule] }], filters: [] };
+    const chain = { custom: [{ providerName: "p", provider, rules: [rule] }], authn: undefined, filters: [] };
     const { ask } = service({ ...snapshot, plan: () => ({ http: chain, tcp: chain }) });
     expect((await ask({})).status?.code).toBe(13);
   });
@@ -118,6 +123,8 @@ describe("a decision as CheckResponse", () => {
     dryRun: [],
     audit: undefined,
     failedOpen: true,
+    attributes: undefined,
+    authn: undefined,
     generation: 1,
     workload: undefined,
     metadata: { decision_id: "forged", gatehouse: "forged", own: { n: [1, null] } },

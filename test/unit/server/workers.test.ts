@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ConfigChange } from "../../../src/server/configuration.js";
-import type { FromWorker, ToWorker } from "../../../src/server/messages.js";
+import type { KeyExchange } from "../../../src/server/keys.js";
+import type { FromWorker, KeysMessage, ToWorker } from "../../../src/server/messages.js";
 import type { WorkerLink } from "../../../src/server/worker-link.js";
 import { startWorkers, type WorkerPool } from "../../../src/server/workers.js";
 
@@ -11,6 +12,7 @@ interface FakeWorker extends WorkerLink {
   readonly received: ToWorker[];
   /** What it answers to a build: nothing, a reason, or dying. */
   onBuild: "builds" | "dies" | { readonly fails: string };
+  say(message: FromWorker): void;
   die(): void;
 }
 
@@ -26,6 +28,7 @@ function fakeWorker(): FakeWorker {
     pid: 1,
     received: [],
     onBuild: "builds",
+    say,
     send(message) {
       worker.received.push(message);
       if (message.type === "build") {
@@ -57,10 +60,31 @@ function change(generation: number, resources = 0): ConfigChange {
   return { generation, full: false, upserts: new Array(resources).fill({}), removed: [] };
 }
 
+/** An owner of keys that does nothing. */
+interface FakeKeys extends KeyExchange {
+  readonly known: KeysMessage[];
+  tell(message: KeysMessage): void;
+}
+
+function fakeKeys(): FakeKeys {
+  const known: KeysMessage[] = [];
+  let listener: (message: KeysMessage) => void = () => {};
+  return {
+    known,
+    messages: () => known,
+    onMessage(given) {
+      listener = given;
+    },
+    tell: (message) => listener(message),
+    refresh: async (name) => name.length,
+  };
+}
+
 interface Fixture {
   readonly pool: WorkerPool;
   readonly workers: FakeWorker[];
   readonly deaths: () => number;
+  readonly keys: FakeKeys;
   inForce: ConfigChange | undefined;
   /** Set: the next workers say nothing, and this is told when they are killed. */
   silent?: () => void;
@@ -68,11 +92,19 @@ interface Fixture {
 
 async function setUp(count = 2): Promise<Fixture> {
   const workers: FakeWorker[] = [];
+  const keys = fakeKeys();
   let deaths = 0;
   const fixture: Pick<Fixture, "inForce" | "silent"> = { inForce: undefined };
   const pool = await startWorkers({
     count,
-    serving: { maxMessageBytes: 1, reflection: false, tls: undefined, allowClients: [], decisions: 1 },
+    serving: {
+      maxMessageBytes: 1,
+      reflection: false,
+      tls: undefined,
+      allowClients: [],
+      decisions: 1,
+      tokenCache: 0,
+    },
     metrics: {
       workerDied: () => {
         deaths += 1;
@@ -89,10 +121,11 @@ async function setUp(count = 2): Promise<Fixture> {
     },
     inForce: () => fixture.inForce,
     onDecisions: () => {},
+    keys,
     logger: pino({ level: "silent" }),
     now: () => 0,
   });
-  return Object.assign(fixture, { pool, workers, deaths: () => deaths });
+  return Object.assign(fixture, { pool, workers, keys, deaths: () => deaths });
 }
 
 const typesOf = (worker: FakeWorker | undefined): string[] => worker?.received.map(({ type }) => type) ?? [];
@@ -168,6 +201,28 @@ describe("the worker pool", () => {
     await vi.waitFor(() => expect(pool.readyCount()).toBe(2));
     const builds = workers[2]?.received.flatMap((m) => (m.type === "build" ? [m.generation] : []));
     expect(builds).toEqual([2]);
+  });
+
+  it("gives a new worker the keys before it builds, and all workers those that come later", async () => {
+    const fixture = await setUp(1);
+    const { keys, pool, workers } = fixture;
+    const first: KeysMessage = { type: "keys", name: "issuer", jwks: "first" };
+    const second: KeysMessage = { ...first, jwks: "second" };
+    keys.known.push(first);
+    fixture.inForce = change(5);
+    workers[0]?.die();
+    await vi.waitFor(() => expect(pool.readyCount()).toBe(1));
+    keys.tell(second);
+    expect(typesOf(workers[1])).toEqual(["init", "keys", "build", "switch", "serving", "keys"]);
+    expect(workers[1]?.received.filter(({ type }) => type === "keys")).toEqual([first, second]);
+  });
+
+  it("answers a worker that asks for newer keys, and no other", async () => {
+    const { workers } = await setUp(2);
+    workers[0]?.say({ type: "refresh_keys", name: "four" });
+    await vi.waitFor(() => expect(typesOf(workers[0])).toContain("keys_refreshed"));
+    expect(workers[0]?.received.at(-1)).toEqual({ type: "keys_refreshed", name: "four", closedMs: 4 });
+    expect(typesOf(workers[1])).not.toContain("keys_refreshed");
   });
 
   it("ends a worker that never says hello, so that another takes its place", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { HttpRequest } from "../../../src/attributes/index.js";
 import { createMetrics, renderMetrics } from "../../../src/telemetry/index.js";
 
 describe("the metrics", () => {
@@ -17,6 +18,26 @@ describe("the metrics", () => {
     expect(text).toContain('gatehouse_checks_total{allowed="false",code="UNKNOWN",stage="custom"} 1');
     expect(text).toContain('gatehouse_check_duration_seconds_bucket{le="0.000025"} 1');
     expect(text).toContain("gatehouse_check_duration_seconds_count 3");
+  });
+
+  it("count credentials by who judged them and what came of it, and remembered tokens", async () => {
+    const metrics = createMetrics({ processMetrics: false });
+    const nothing = { cacheHits: 0, cacheMisses: 0 };
+    const anonymous = { refusal: undefined, auth: undefined, changes: undefined } as const;
+    const request = {} as HttpRequest;
+    const refused = [{ method: "jwt", issuer: 'https://b"\n', reason: "jwt_expired" }] as const;
+    const record = { method: "api_key", issuer: "shop/keys", principal: "secret/ann", refused } as const;
+    metrics.authenticated({ ...anonymous, request, record: undefined }, nothing);
+    metrics.authenticated({ ...anonymous, request, record }, { cacheHits: 2, cacheMisses: 1 });
+    metrics.authenticated({ ...anonymous, request, record: { ...record, method: undefined } }, nothing);
+    const text = await renderMetrics([await metrics.values()]);
+    expect(text.split("\n").filter((line) => /^gatehouse_(authn|token)/.test(line))).toEqual([
+      'gatehouse_authn_credentials_total{method="api_key",issuer="shop/keys",result="ok"} 1',
+      'gatehouse_authn_credentials_total{method="jwt",issuer="https://b\\"\\n",result="jwt_expired"} 2',
+      'gatehouse_token_cache_total{result="hit"} 2',
+      'gatehouse_token_cache_total{result="miss"} 1',
+    ]);
+    expect(text).not.toContain("secret");
   });
 
   it("of several processes are added up", async () => {

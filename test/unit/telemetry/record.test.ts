@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Attributes } from "../../../src/attributes/index.js";
 import type { Decision } from "../../../src/engine/index.js";
 import { recordOf } from "../../../src/telemetry/index.js";
+import { keptBytes } from "../../support/cost.js";
 
 const decision = {
   decisionId: "d-1",
@@ -65,6 +66,9 @@ describe("a decision record", () => {
       path: "/cart",
       source_ip: "10.0.0.1",
       source_principal: "spiffe://cluster.local/ns/a/sa/b",
+      request_principal: null,
+      authn_method: null,
+      authn_refused: [],
       destination_namespace: "shop",
       destination_workload: "cart",
     });
@@ -74,8 +78,35 @@ describe("a decision record", () => {
     expect(JSON.stringify(record("/cart"))).not.toContain("secret");
   });
 
+  it("says who the caller is, how that is known, and what was refused", () => {
+    const refused = [{ method: "jwt", issuer: "https://b", reason: "jwt_expired" }] as const;
+    const authn = { method: "api_key", issuer: "shop/keys", principal: "grüße/ann", refused } as const;
+    const observed = { decision: { ...decision, authn }, attributes: undefined, now: 5, durationMs: 0 };
+    expect(recordOf(observed)).toMatchObject({
+      request_principal: "grüße/ann",
+      authn_method: "api_key",
+      authn_refused: refused,
+    });
+    const long = { ...authn, principal: `a/${"x".repeat(100_000)}` };
+    const cut = recordOf({ ...observed, decision: { ...decision, authn: long } });
+    expect(cut.request_principal).toHaveLength(1024);
+  });
+
   it("cuts long texts", () => {
     expect(record(`/${"x".repeat(100_000)}`).path).toHaveLength(1024);
+  });
+
+  it("keeps nothing alive of the query behind its path", async () => {
+    const requests = 200;
+    const query = 50_000;
+    const bytes = await keptBytes(() =>
+      Array.from({ length: requests }, (_, i) => {
+        const path = `/a/path/of/ordinary/length/${i}?token=${"x".repeat(query - 1)}${i}`;
+        const parsed = Buffer.from(path).toString("latin1");
+        return record(parsed.slice(0, parsed.indexOf("?"))).path;
+      }),
+    );
+    expect(bytes).toBeLessThan((requests * query) / 2);
   });
 
   it("shows UTF-8 as text", () => {
