@@ -15,19 +15,17 @@ async function run(job: Job): Promise<JobResult> {
 }
 
 /**
- * Calls Check over one HTTP/2 connection, the same bytes each time, and holds every answer against the first.
+ * Calls Check over one HTTP/2 connection, the same messages in turn, and holds every answer against the first.
  */
-async function grpcCalls({ port, count, parallel, payload }: Extract<Job, { kind: "grpc" }>): Promise<void> {
+async function grpcCalls({ port, count, parallel, payloads }: Extract<Job, { kind: "grpc" }>): Promise<void> {
   const session = connectHttp2(`http://127.0.0.1:${port}`);
-  const message = Buffer.from(payload, "base64");
-  const frame = Buffer.alloc(5 + message.length);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, 5);
+  const frames = payloads.map(frameOf);
   let left = count;
   let length: number | undefined;
   const lane = async (): Promise<void> => {
     while (left-- > 0) {
-      const answer = await call(session, frame);
+      const frame = frames[left % frames.length];
+      const answer = frame === undefined ? 0 : await call(session, frame);
       length ??= answer;
       // The decision id has a fixed length, so answers differ in content only.
       if (answer < 6 || answer !== length)
@@ -39,6 +37,14 @@ async function grpcCalls({ port, count, parallel, payload }: Extract<Job, { kind
   } finally {
     session.close();
   }
+}
+
+function frameOf(payload: string): Buffer {
+  const message = Buffer.from(payload, "base64");
+  const frame = Buffer.alloc(5 + message.length);
+  frame.writeUInt32BE(message.length, 1);
+  message.copy(frame, 5);
+  return frame;
 }
 
 function call(session: ClientHttp2Session, frame: Buffer): Promise<number> {

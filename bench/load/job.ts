@@ -3,7 +3,11 @@ import { fileURLToPath } from "node:url";
 
 /** A fixed number of requests, `parallel` of them under way at one time. */
 export type Job = { readonly port: number; readonly count: number; readonly parallel: number } & (
-  | { readonly kind: "grpc" /** Bytes of the CheckRequest in base64. */; readonly payload: string }
+  | {
+      readonly kind: "grpc";
+      /** Bytes of CheckRequests in base64, sent in turn; all of one length and with answers of one length. */
+      readonly payloads: readonly string[];
+    }
   | { readonly kind: "http" /** The whole request as it goes on the wire. */; readonly head: string }
 );
 

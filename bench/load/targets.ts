@@ -22,13 +22,16 @@ export async function startEcho(record: boolean): Promise<Target> {
   return { ...(await whenListening(child)), stop: async () => void (await child.stop()) };
 }
 
-/** Gatehouse as it is built, with that many policies; `flags` go to `serve`. */
+/** Gatehouse as it is built, with that many policies and `documents` beside them; `flags` go to `serve`. */
 export async function startBuiltGatehouse(
   policies: PolicyCounts,
-  flags: readonly string[] = [],
+  {
+    flags = [],
+    documents = [],
+  }: { readonly flags?: readonly string[]; readonly documents?: readonly string[] } = {},
 ): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-bench-"));
-  await writeFile(join(folder, "policies.yaml"), benchConfig(policies).join("---\n"));
+  await writeFile(join(folder, "policies.yaml"), [...benchConfig(policies), ...documents].join("---\n"));
   const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter(Boolean);
   const child = await startChild(process.execPath, [
     ...nodeFlags,

@@ -15,7 +15,7 @@ export async function measureThroughEnvoy(generator: Generator, effort: Effort):
   try {
     targets["echo"] = await startEcho(false);
     targets["gatehouse"] = await startBuiltGatehouse(POLICIES);
-    targets["workers"] = await startBuiltGatehouse(POLICIES, ["--workers", "2"]);
+    targets["workers"] = await startBuiltGatehouse(POLICIES, { flags: ["--workers", "2"] });
     const ports = Object.fromEntries(Object.entries(targets).map(([name, { port }]) => [name, port]));
     const envoy = await startEnvoy({ bootstrap: await benchBootstrap(POLICIES, ports) });
     try {

@@ -9,6 +9,7 @@ import type { Workload } from "../../src/attributes/index.js";
 import { type ConfigUpdate, createAssembler } from "../../src/config/index.js";
 import type { Snapshot } from "../../src/engine/index.js";
 import { startConfigThread } from "../../src/server/config-thread.js";
+import { authnOptions } from "../../test/support/authn.js";
 import { benchConfig, benchWorkload } from "../policies.js";
 import { table, writeResults } from "../results.js";
 
@@ -61,7 +62,11 @@ async function measure(layout: Layout, folder: string): Promise<Result> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const start = performance.now();
-  const assembler = createAssembler({ pause: () => nextTurn(), providers: () => undefined });
+  const assembler = createAssembler({
+    pause: () => nextTurn(),
+    providers: () => undefined,
+    ...authnOptions,
+  });
   const thread = startConfigThread({ paths: [folder], allowEmpty: false });
   let queue: Promise<unknown> = Promise.resolve();
   let tell: (snapshot: Snapshot) => void = () => {};

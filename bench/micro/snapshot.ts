@@ -1,13 +1,16 @@
 import { type ConfigUpdate, createAssembler, createCatalog } from "../../src/config/index.js";
 import type { Snapshot } from "../../src/engine/index.js";
 import type { AuthorizationPolicy } from "../../src/istio/index.js";
+import { authnOptions } from "../../test/support/authn.js";
 import { benchConfig, type PolicyCounts } from "../policies.js";
 
 const pause = async (): Promise<void> => {};
 
 /** The snapshot that a server has of the benchmark's policies. */
 export async function benchSnapshot(counts: PolicyCounts): Promise<Snapshot> {
-  return createAssembler({ pause, providers: () => undefined }).apply(await readBenchConfig(counts));
+  return createAssembler({ pause, providers: () => undefined, ...authnOptions }).apply(
+    await readBenchConfig(counts),
+  );
 }
 
 /** The benchmark's AuthorizationPolicies as data. */

@@ -9,7 +9,7 @@ import type { Stage } from "./measure.js";
 import { benchSnapshot } from "./snapshot.js";
 
 const protos = loadProtos();
-const ports = { decisionId: randomUUID };
+const ports = { decisionId: randomUUID, wallClock: Date.now };
 const none = new Uint8Array();
 
 const variants: readonly (readonly [name: string, variant: RequestVariant])[] = [
