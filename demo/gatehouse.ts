@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type Child, startChild } from "../test/support/child.js";
 import { send } from "../test/support/http.js";
 
@@ -12,7 +14,8 @@ export interface Gatehouse {
 
 /** Where to listen (0: any free port) and what to load. */
 export interface GatehouseOptions {
-  readonly config: string;
+  /** Files and folders. */
+  readonly config: readonly string[];
   readonly grpcPort: number;
   readonly adminPort: number;
 }
@@ -20,10 +23,19 @@ export interface GatehouseOptions {
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const START_MS = 20_000;
 
+/** Makes an API key by the built Gatehouse's own command; its hash goes into the file. Throws with what it says. */
+export async function createApiKey(file: string, owner: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...[MAIN, "apikey", "create", "--file", file, "--namespace", "bookshop", "--name", "partners"],
+    ...["--owner", owner, "--expires", "1d"],
+  ]);
+  return stdout.trim();
+}
+
 /** Starts the built Gatehouse and waits until it is ready; throws with its log when it is not. */
 export async function startGatehouse(options: GatehouseOptions): Promise<Gatehouse> {
   const child = await startChild(process.execPath, [
-    ...[MAIN, "serve", "--config", options.config],
+    ...[MAIN, "serve", ...options.config.flatMap((path) => ["--config", path])],
     ...["--grpc-address", `127.0.0.1:${options.grpcPort}`],
     ...["--admin-address", `127.0.0.1:${options.adminPort}`],
   ]);

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { send } from "../test/support/http.js";
 import { findTool } from "../test/support/tools.js";
 import { logged } from "./access-log.js";
-import { type DemoRequest, describe, REQUESTS } from "./requests.js";
+import { type DemoRequest, describe, expectation, outcome, REQUESTS, withCredentials } from "./requests.js";
 import { type Stage, setStage } from "./stage.js";
 import { table } from "./table.js";
 
@@ -26,19 +26,18 @@ async function play(stage: Stage, request: DemoRequest): Promise<{ right: boolea
     port: (client ? stage.mtls.ports["https"] : stage.plain.ports["http"]) ?? 0,
     method: request.method,
     path: request.path,
-    ...(request.headers ? { headers: request.headers } : {}),
+    ...(request.headers ? { headers: withCredentials(request.headers, stage.credentials) } : {}),
     ...(request.from ? { localAddress: request.from } : {}),
     ...(client ? { tls: { ca: stage.ca, client } } : {}),
   });
   const entry = await logged(stage.accessLog, String(answer.headers["x-request-id"]));
   const policy = entry?.decision?.policy;
-  const right = answer.status === request.status && entry?.decision != null && policy === request.policy;
+  const expected = expectation(request);
+  const got = outcome(request, answer);
+  const right = got === expected && entry?.decision != null && policy === request.policy;
   const decided =
     policy ?? (entry?.decision ? `none (${entry.decision.reason ?? "no reason"})` : "not asked");
-  return {
-    right,
-    row: [right ? "ok" : "WRONG", describe(request), String(request.status), String(answer.status), decided],
-  };
+  return { right, row: [right ? "ok" : "WRONG", describe(request), expected, got, decided] };
 }
 
 function playground(stage: Stage): string {
@@ -49,13 +48,19 @@ Everything stays up; Ctrl-C ends it. Send a request that is refused:
 
   curl -i -X POST ${http}/books/42
 
-then add POST to the methods of books-public in policies/demo/books.yaml, save, and send it again.
+then add POST to the methods of books-public in ${relative(ROOT, stage.policies)}/books.yaml, save, and send it again.
+With a token of the login service, good for twelve hours, and with an API key, good for a day:
+
+  curl -i -H 'authorization: Bearer ${stage.credentials.get("good token")}' ${http}/account
+  curl -i -H 'x-api-key: ${stage.credentials.get("key of acme")}' ${http}/exports/stock.csv
+
+Change a letter in the middle of the token, or leave it out, and see what comes then; /decisions says why.
 With a client certificate (also bookshop-admin, reporting-cron, guests-web):
 
   cd ${stage.folder}/certs
   curl -i --cacert ca.pem --cert bookshop-web.pem --key bookshop-web-key.pem ${https}/orders/7
 
-Gatehouse  http://127.0.0.1:${stage.gatehouse.adminPort}/decisions  /config  /metrics
+Gatehouse  http://127.0.0.1:${stage.gatehouse.adminPort}/decisions  /config  /keys  /metrics
 Envoy      http://127.0.0.1:${stage.plain.admin}
 `;
 }

@@ -4,12 +4,17 @@ import { platform } from "node:process";
 export interface DemoRequest {
   readonly method: string;
   readonly path: string;
+  /** `<NAME>` in a value is one of the tokens and keys that the demo has made. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The address to come from, where it is not 127.0.0.1. */
   readonly from?: string;
   /** NAMESPACE/SERVICE_ACCOUNT of the client certificate; absent: plain HTTP. */
   readonly as?: string;
   readonly status: number;
+  /** Of a refusal, where it says more than that. */
+  readonly body?: string;
+  /** What the upstream must see of some headers; null: not at all. */
+  readonly upstream?: Readonly<Record<string, string | null>>;
   /** The policy that decides; absent: refused since no ALLOW policy matches. */
   readonly policy?: string;
 }
@@ -39,6 +44,61 @@ export const REQUESTS: readonly DemoRequest[] = [
   ...(platform === "linux"
     ? [{ method: "GET", path: "/metrics", from: "127.0.0.2", status: 200, policy: "bookshop/books-metrics" }]
     : []),
+  { method: "GET", path: "/account", status: 403 },
+  {
+    method: "GET",
+    path: "/account",
+    headers: { authorization: "Bearer <good token>" },
+    status: 200,
+    policy: "bookshop/account",
+    upstream: { "x-user": "ann", authorization: null },
+  },
+  {
+    method: "GET",
+    path: "/account",
+    headers: { authorization: "Bearer <expired token>" },
+    status: 401,
+    body: "Jwt is expired",
+  },
+  {
+    method: "GET",
+    path: "/account",
+    headers: { authorization: "Bearer <token for another shop>" },
+    status: 403,
+    body: "Audiences in Jwt are not allowed",
+  },
+  {
+    method: "GET",
+    path: "/account",
+    headers: { authorization: "Bearer <token that a stranger signed>" },
+    status: 401,
+    body: "Jwt verification fails",
+  },
+  // Envoy and Istio know `Bearer ` only, with that case: to them there is no token.
+  { method: "GET", path: "/account", headers: { authorization: "bearer <good token>" }, status: 403 },
+  {
+    method: "GET",
+    path: "/books/42",
+    headers: { "x-user": "root" },
+    status: 200,
+    policy: "bookshop/books-public",
+    upstream: { "x-user": null },
+  },
+  {
+    method: "GET",
+    path: "/exports/stock.csv",
+    headers: { "x-api-key": "<key of acme>" },
+    status: 200,
+    policy: "bookshop/exports",
+    upstream: { "x-api-key": null },
+  },
+  {
+    method: "GET",
+    path: "/exports/stock.csv",
+    headers: { "x-api-key": "gh_guess" },
+    status: 401,
+    body: "API key is not valid",
+  },
   { method: "GET", path: "/orders/7", status: 403 },
   { method: "GET", path: "/orders/7", as: "bookshop/web", status: 200, policy: "bookshop/orders-web" },
   { method: "DELETE", path: "/orders/7", as: "bookshop/web", status: 403 },
@@ -61,4 +121,53 @@ export function describe({ method, path, headers, from, as }: DemoRequest): stri
   if (from !== undefined) more.push(`from ${from}`);
   if (as !== undefined) more.push(`as ${as}`);
   return `${method} ${path}${more.length > 0 ? ` (${more.join(", ")})` : ""}`;
+}
+
+/** The headers with the tokens and keys put in. Throws when one of that name was not made. */
+export function withCredentials(
+  headers: Readonly<Record<string, string>>,
+  credentials: ReadonlyMap<string, string>,
+): Record<string, string> {
+  const put = (value: string): string =>
+    value.replace(/<(.+)>/, (_, name: string) => {
+      const credential = credentials.get(name);
+      if (credential === undefined) throw new Error(`no credential \`${name}\``);
+      return credential;
+    });
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, put(value)]));
+}
+
+/** What is right for a request, in one line. */
+export function expectation({ status, body, upstream }: DemoRequest): string {
+  return brief(status, body, upstream);
+}
+
+/** What came of a request, told like {@link expectation}. The upstream answers with what it got. */
+export function outcome(
+  request: DemoRequest,
+  answer: { readonly status: number; readonly body: string },
+): string {
+  const body = request.body === undefined ? undefined : answer.body;
+  return brief(answer.status, body, request.upstream && seenUpstream(request.upstream, answer.body));
+}
+
+function brief(status: number, body: string | undefined, upstream: DemoRequest["upstream"]): string {
+  const seen = Object.entries(upstream ?? {}).map(([name, value]) =>
+    value === null ? `no ${name}` : `${name}: ${value}`,
+  );
+  return [
+    String(status),
+    ...(body === undefined ? [] : [body]),
+    ...(seen.length > 0 ? [`(${seen.join(", ")})`] : []),
+  ].join(" ");
+}
+
+function seenUpstream(
+  wanted: Readonly<Record<string, string | null>>,
+  answer: string,
+): Readonly<Record<string, string | null>> {
+  if (!answer.startsWith("{")) return {};
+  const { headers } = JSON.parse(answer) as { readonly headers: readonly (readonly [string, string])[] };
+  const lines = new Map(headers);
+  return Object.fromEntries(Object.keys(wanted).map((name) => [name, lines.get(name) ?? null]));
 }

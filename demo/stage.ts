@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,8 @@ import { type Envoy, startEnvoy } from "../test/support/envoy.js";
 import { preferPort } from "../test/support/ports.js";
 import { startUpstream } from "../test/support/upstream.js";
 import { logToFile } from "./access-log.js";
-import { type Gatehouse, startGatehouse } from "./gatehouse.js";
+import { createApiKey, type Gatehouse, startGatehouse } from "./gatehouse.js";
+import { JWKS_URI, type Login, startLogin } from "./login.js";
 
 /** Everything that the demo runs, on the documented ports where these are free. */
 export interface Stage {
@@ -23,6 +24,10 @@ export interface Stage {
   readonly ca: string;
   /** By NAMESPACE/SERVICE_ACCOUNT. */
   readonly clients: ReadonlyMap<string, KeyPair>;
+  /** Tokens and API keys, by the names that stand in the demo's requests. */
+  readonly credentials: ReadonlyMap<string, string>;
+  /** What Gatehouse loads: `policies/demo`, or a copy of it. */
+  readonly policies: string;
   /** Holds the certificates and the access log. */
   readonly folder: string;
   readonly accessLog: string;
@@ -30,9 +35,20 @@ export interface Stage {
 }
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const POLICIES = join(ROOT, "policies/demo");
+
+/** The demo's policies as they are, or a copy that knows where the login service is if its port was taken. */
+async function policiesFor({ jwksUri }: Login, folder: string): Promise<string> {
+  if (jwksUri === JWKS_URI) return POLICIES;
+  const copy = join(folder, "policies");
+  await cp(POLICIES, copy, { recursive: true });
+  const file = join(copy, "account.yaml");
+  await writeFile(file, (await readFile(file, "utf8")).replace(JWKS_URI, jwksUri));
+  return copy;
+}
 
 /**
- * Starts upstream, Gatehouse and an Envoy for each of plain HTTP and mutual TLS, with a certificate per
+ * Starts upstream, login service, Gatehouse and an Envoy for each of plain HTTP and mutual TLS, with a certificate per
  * client.
  */
 export async function setStage(clientNames: readonly string[]): Promise<Stage> {
@@ -56,8 +72,13 @@ export async function setStage(clientNames: readonly string[]): Promise<Stage> {
 
     const upstream = await startUpstream(await preferPort(8080));
     undo.push(upstream.stop);
+    const login = await startLogin(await preferPort(Number(new URL(JWKS_URI).port)));
+    undo.push(login.stop);
+    const policies = await policiesFor(login, folder);
+    const keysFile = join(folder, "api-keys.yaml");
+    const credentials = new Map([...login.tokens, ["key of acme", await createApiKey(keysFile, "acme")]]);
     const gatehouse = await startGatehouse({
-      config: join(ROOT, "policies/demo"),
+      config: [policies, keysFile],
       grpcPort: await preferPort(9191),
       adminPort: await preferPort(8282),
     });
@@ -81,7 +102,8 @@ export async function setStage(clientNames: readonly string[]): Promise<Stage> {
       listeners: { https: await preferPort(10443) },
     });
     undo.push(mtls.stop);
-    return { gatehouse, plain, mtls, ca: authority.cert, clients, folder, accessLog, stop };
+    const ca = authority.cert;
+    return { gatehouse, plain, mtls, ca, clients, credentials, policies, folder, accessLog, stop };
   } catch (error) {
     await stop();
     throw error;
