@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Introspect, IntrospectionEndpoint, IntrospectionReply } from "../authn/index.js";
+import type { Introspect, IntrospectionEndpoint, IntrospectionReply } from "../credentials/index.js";
 import { createHttpClient, type HttpClient, originOf } from "./http.js";
 import type { EgressOptions } from "./http-egress.js";
 import { failureReason } from "./http-failure.js";

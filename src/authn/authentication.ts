@@ -1,10 +1,10 @@
 import type { HttpRequest, RequestAuth } from "../attributes/index.js";
+import { askJwtRules } from "./ask-jwt-rules.js";
 import { isCorsPreflight, refuseJwt } from "./bearer-challenge.js";
 import { principalOf, withWords } from "./claims.js";
 import type { CredentialCheck } from "./credential.js";
-import { askGroup, type CredentialFindings, groupChecks, type TakenCredential } from "./credentials.js";
+import { askGroup, type CredentialFindings, groupChecks, type TakenCredential } from "./credential-group.js";
 import type { AcceptedToken, JwtCheck, JwtFindings } from "./jwt-check.js";
-import { askJwtRules } from "./jwt-providers.js";
 import {
   type Authentication,
   type AuthnObserver,

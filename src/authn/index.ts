@@ -1,10 +1,6 @@
-export { createApiKeyCheck } from "./api-key-check.js";
-export { createApiKey, isApiKeyId } from "./api-key-text.js";
-export type { ApiKey, ApiKeys } from "./api-keys.js";
 export { createAuthentication } from "./authentication.js";
 export { principalOf, withWords, wordClaims } from "./claims.js";
 export type { CredentialCheck, CredentialVerdict } from "./credential.js";
-export { createIntrospectionCheck } from "./introspection-check.js";
 export { createJwtCheck, type JwtCheck, type JwtPorts, type JwtSettings } from "./jwt-check.js";
 export type { ClaimHeader, JwtRule, KeyLocator, RemoteKeys } from "./jwt-rule.js";
 export { type JwtReason, jwtReasons } from "./jwt-status.js";
@@ -21,16 +17,6 @@ export type {
   RefusedCredential,
   RequestChanges,
 } from "./outcome.js";
-export { parseApiKeys } from "./parse-api-keys.js";
-export { completeTokenIntrospection, parseTokenIntrospection } from "./parse-token-introspection.js";
 export { createTokenCache } from "./token-cache.js";
-export type {
-  Introspect,
-  IntrospectionEndpoint,
-  IntrospectionEvent,
-  IntrospectionPorts,
-  IntrospectionReply,
-  TokenIntrospection,
-} from "./token-introspection.js";
 export { defaultPlaces, type HeaderPlace, sortPlaces, type TokenPlaces } from "./token-places.js";
 export { createTokenVerifier, type TokenVerifier } from "./token-verifier.js";

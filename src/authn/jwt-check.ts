@@ -9,7 +9,7 @@ import { type KeySet, parseKeySet } from "./key-set.js";
 import type { KeySource, KeySources } from "./key-source.js";
 import type { AuthnRecord } from "./outcome.js";
 import { candidateKeys } from "./signature.js";
-import { isCanonical, strictRefusal } from "./strict.js";
+import { isCanonical, strictRefusal } from "./strict-jwt.js";
 import type { VerifiedToken } from "./token-cache.js";
 import { digestOf, parseOnce, type TokenReadings } from "./token-readings.js";
 import type { TokenVerifier, Verification } from "./token-verifier.js";

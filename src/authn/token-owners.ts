@@ -1,5 +1,5 @@
 import type { ByteString } from "../attributes/index.js";
-import type { CredentialGroup } from "./credentials.js";
+import type { CredentialGroup } from "./credential-group.js";
 import { splitParts } from "./jwt.js";
 import type { JwtCheck } from "./jwt-check.js";
 import { type FoundToken, sortPlaces, type TokenPlaces, tokenIn } from "./token-places.js";

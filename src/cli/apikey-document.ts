@@ -10,7 +10,7 @@ import {
   YAMLMap,
   YAMLSeq,
 } from "yaml";
-import { type ApiKey, type ApiKeys, parseApiKeys } from "../authn/index.js";
+import { type ApiKey, type ApiKeys, parseApiKeys } from "../credentials/index.js";
 import { codes, GatehouseError } from "../diagnostics/index.js";
 
 /** Which resource of a file. */

@@ -1,4 +1,4 @@
-import { type ApiKey, createApiKey, isApiKeyId } from "../authn/index.js";
+import { type ApiKey, createApiKey, isApiKeyId } from "../credentials/index.js";
 import { GatehouseError } from "../diagnostics/index.js";
 import { type ApiKeysDocument, editApiKeys, type ResourceName, readApiKeys } from "./apikey-document.js";
 import { readExpiry, readLabels } from "./apikey-flags.js";

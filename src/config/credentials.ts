@@ -4,7 +4,7 @@ import {
   createIntrospectionCheck,
   type IntrospectionPorts,
   type TokenIntrospection,
-} from "../authn/index.js";
+} from "../credentials/index.js";
 import type { Egress } from "./mesh.js";
 import type { CompiledCredentials } from "./policy-index.js";
 import type { Resource } from "./resource.js";

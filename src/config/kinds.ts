@@ -3,7 +3,7 @@ import {
   parseApiKeys,
   parseTokenIntrospection,
   type TokenIntrospection,
-} from "../authn/index.js";
+} from "../credentials/index.js";
 import type { Parsed, ResourceDocument } from "../documents/index.js";
 import {
   completeRequestAuthentication,

@@ -1,6 +1,6 @@
 import { createIntrospectionClient, type IntrospectionClient } from "../adapters/index.js";
-import type { IntrospectionPorts, TokenIntrospection } from "../authn/index.js";
 import type { Egress, Mesh } from "../config/index.js";
+import type { IntrospectionPorts, TokenIntrospection } from "../credentials/index.js";
 import type { Metrics } from "../telemetry/index.js";
 
 /** The ways to introspection endpoints. */

@@ -1,5 +1,5 @@
 import type { MetricObject } from "prom-client";
-import type { IntrospectionEvent } from "../authn/index.js";
+import type { IntrospectionEvent } from "../credentials/index.js";
 import { metricObject } from "./exposition.js";
 
 /** What introspection counts. */

@@ -9,9 +9,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ApiKeys, createApiKeyCheck } from "../../src/authn/index.js";
 import { editFile } from "../../src/cli/edit-file.js";
 import { type ConfigUpdate, createCatalog } from "../../src/config/index.js";
+import { type ApiKeys, createApiKeyCheck } from "../../src/credentials/index.js";
 import { type Finished, runCli } from "../support/cli.js";
 import { type ConfigFolder, makeConfigFolder } from "../support/server-fixture.js";
 

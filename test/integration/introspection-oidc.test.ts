@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createIntrospectionClient } from "../../src/adapters/index.js";
+import type { CredentialCheck } from "../../src/authn/index.js";
 import {
-  type CredentialCheck,
   completeTokenIntrospection,
   createIntrospectionCheck,
   parseTokenIntrospection,
-} from "../../src/authn/index.js";
+} from "../../src/credentials/index.js";
 import {
   type AuthorizationServer,
   introspector,

@@ -4,14 +4,13 @@ import { text as readText } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createIntrospectionClient, type EgressOptions } from "../../src/adapters/index.js";
+import type { CredentialCheck, CredentialVerdict } from "../../src/authn/index.js";
 import {
-  type CredentialCheck,
-  type CredentialVerdict,
   completeTokenIntrospection,
   createIntrospectionCheck,
   type IntrospectionEvent,
   parseTokenIntrospection,
-} from "../../src/authn/index.js";
+} from "../../src/credentials/index.js";
 import { freePort } from "../support/ports.js";
 
 const ending: (() => unknown)[] = [];

@@ -1,18 +1,13 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type CredentialCheck,
-  createApiKey,
-  createApiKeyCheck,
-  createIntrospectionCheck,
-  defaultPlaces,
-} from "../../../src/authn/index.js";
+import { type CredentialCheck, defaultPlaces } from "../../../src/authn/index.js";
 import { editRequest } from "../../../src/authn/request-editor.js";
 import { findTokens } from "../../../src/authn/token-places.js";
+import { createApiKey, createApiKeyCheck, createIntrospectionCheck } from "../../../src/credentials/index.js";
 import { aRequest, type RequestBuilder } from "../../support/request.js";
 import { anAuthentication, aRule, aSigner, nowMs } from "../../support/tokens.js";
-import { anIntrospection, someApiKeys } from "./credential-documents.js";
+import { anIntrospection, someApiKeys } from "../credentials/credential-documents.js";
 
 const signer = aSigner("k");
 const rules = [aRule(signer)];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createApiKey } from "../../../src/authn/index.js";
 import { editApiKeys, readApiKeys } from "../../../src/cli/apikey-document.js";
+import { createApiKey } from "../../../src/credentials/index.js";
 
 let next = 1;
 const random = (size: number): Uint8Array =>

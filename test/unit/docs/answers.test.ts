@@ -5,18 +5,16 @@ import { refuseJwt } from "../../../src/authn/bearer-challenge.js";
 import {
   type AuthnReason,
   type CredentialCheck,
-  createApiKey,
-  createApiKeyCheck,
-  createIntrospectionCheck,
   type JwtReason,
   jwtReasons,
   type Refusal,
 } from "../../../src/authn/index.js";
 import { tooMany } from "../../../src/authn/outcome.js";
+import { createApiKey, createApiKeyCheck, createIntrospectionCheck } from "../../../src/credentials/index.js";
 import type { Reason } from "../../../src/engine/decision.js";
 import { type Decision, deny, fail } from "../../../src/engine/index.js";
 import { aRequest } from "../../support/request.js";
-import { anIntrospection, someApiKeys } from "../authn/credential-documents.js";
+import { anIntrospection, someApiKeys } from "../credentials/credential-documents.js";
 
 // docs/answers.md says what a client gets for every reason there is; this holds its tables to the source.
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
+import type { TokenPlaces } from "../authn/index.js";
 import { codes, type Finding, finding } from "../diagnostics/index.js";
 import { type Parsed, parseTimeMs, type ResourceDocument } from "../documents/index.js";
 import { isApiKeyId, readHash } from "./api-key-text.js";
 import type { ApiKey, ApiKeys } from "./api-keys.js";
 import { filledText, parseCredential } from "./credential-fields.js";
-import type { TokenPlaces } from "./token-places.js";
 
 const apiKeyHeader: TokenPlaces = {
   headers: [{ name: "x-api-key", prefix: "", opaque: true }],

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { ByteString, JsonObject } from "../attributes/index.js";
+import type { CredentialCheck, CredentialVerdict } from "../authn/index.js";
 import { type ExpectedSecret, isSecret, readApiKey, readHash } from "./api-key-text.js";
 import type { ApiKey, ApiKeys } from "./api-keys.js";
-import type { CredentialCheck, CredentialVerdict } from "./credential.js";
 import { refuseCredential } from "./credential-refusal.js";
 
 /** The same answer for all: only the record says why. */

@@ -1,13 +1,13 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import type { CredentialVerdict } from "../../../src/authn/index.js";
 import {
   type ApiKeys,
-  type CredentialVerdict,
   createApiKey,
   createApiKeyCheck,
   parseApiKeys,
-} from "../../../src/authn/index.js";
+} from "../../../src/credentials/index.js";
 import type { Parsed } from "../../../src/documents/index.js";
 import { aDocument, said, someApiKeys } from "./credential-documents.js";
 

@@ -1,5 +1,4 @@
-import type { CredentialVerdict } from "./credential.js";
-import type { AuthnReason } from "./outcome.js";
+import type { AuthnReason, CredentialVerdict } from "../authn/index.js";
 
 /** google.rpc.Code. */
 const unauthenticated = 16;

@@ -1,5 +1,5 @@
-import type { ApiKeys, TokenIntrospection } from "../../../src/authn/index.js";
-import { parseApiKeys, parseTokenIntrospection } from "../../../src/authn/index.js";
+import type { ApiKeys, TokenIntrospection } from "../../../src/credentials/index.js";
+import { parseApiKeys, parseTokenIntrospection } from "../../../src/credentials/index.js";
 import type { Parsed, ResourceDocument } from "../../../src/documents/index.js";
 
 /** A document of ours with this spec. */

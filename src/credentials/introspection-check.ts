@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { ByteString } from "../attributes/index.js";
+import type { CredentialCheck, CredentialVerdict } from "../authn/index.js";
 import { readApiKey } from "./api-key-text.js";
-import type { CredentialCheck, CredentialVerdict } from "./credential.js";
 import { refuseCredential, refuseUnjudged, refuseUse } from "./credential-refusal.js";
 import { type ActiveToken, readIntrospectionAnswer } from "./introspection-answer.js";
 import {

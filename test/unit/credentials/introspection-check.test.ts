@@ -1,13 +1,12 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { CredentialCheck, CredentialVerdict } from "../../../src/authn/index.js";
 import {
-  type CredentialCheck,
-  type CredentialVerdict,
   createIntrospectionCheck,
   type IntrospectionEvent,
   type IntrospectionReply,
-} from "../../../src/authn/index.js";
+} from "../../../src/credentials/index.js";
 import { anIntrospection } from "./credential-documents.js";
 
 const now = Date.parse("2026-08-20T12:00:00Z");

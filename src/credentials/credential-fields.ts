@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isEditableHeader, isFieldName, lowerAscii, toBytes } from "../attributes/index.js";
+import { type ClaimHeader, sortPlaces, type TokenPlaces } from "../authn/index.js";
 import { codes, type Finding, finding, hasErrors, type Path } from "../diagnostics/index.js";
 import {
   type Attached,
@@ -10,8 +11,6 @@ import {
   type ResourceDocument,
   readAttachment,
 } from "../documents/index.js";
-import type { ClaimHeader } from "./jwt-rule.js";
-import { sortPlaces, type TokenPlaces } from "./token-places.js";
 
 /** What TokenIntrospection and ApiKeys have in common, as plain data. */
 export interface CredentialFields extends Attached {

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { CredentialVerdict } from "./credential.js";
+import type { CredentialVerdict } from "../authn/index.js";
 
 /** Remembers what one endpoint said of tokens, by the tokens' hashes. */
 export interface IntrospectionCache {

@@ -3,7 +3,7 @@ import {
   completeTokenIntrospection,
   parseTokenIntrospection,
   type TokenIntrospection,
-} from "../../../src/authn/index.js";
+} from "../../../src/credentials/index.js";
 import type { Parsed } from "../../../src/documents/index.js";
 import { aDocument, anIntrospection, said } from "./credential-documents.js";
 

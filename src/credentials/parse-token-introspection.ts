@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseIp } from "../attributes/index.js";
+import type { TokenPlaces } from "../authn/index.js";
 import { codes, type Finding, finding, hasErrors } from "../diagnostics/index.js";
 import {
   durationWithin,
@@ -10,7 +11,6 @@ import {
 } from "../documents/index.js";
 import { filledText, parseCredential } from "./credential-fields.js";
 import type { ClientCredentials, TokenIntrospection } from "./token-introspection.js";
-import type { TokenPlaces } from "./token-places.js";
 
 /** RFC 6750 section 2.3 advises against tokens in a query, so there is no parameter unless it is named. */
 const bearerHeader: TokenPlaces = {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { refuseCredential, refuseUnjudged } from "../../../src/authn/credential-refusal.js";
 import type {
   AuthnOutcome,
   CredentialCheck,
@@ -7,6 +6,7 @@ import type {
   JwtRule,
   TokenPlaces,
 } from "../../../src/authn/index.js";
+import { refuseCredential, refuseUnjudged } from "../../../src/credentials/credential-refusal.js";
 import { aRequest, type RequestBuilder } from "../../support/request.js";
 import { anAuthentication, aRule, aSigner, nowMs } from "../../support/tokens.js";
 
