@@ -113,18 +113,17 @@ export function createAuthentication(parts: AuthenticationParts, observe: AuthnO
     return undefined;
   };
 
-  const goOn = ({ editor, caller, refused }: Run): AuthnOutcome => {
+  const goOn = ({ editor, findings, caller, refused }: Run): AuthnOutcome => {
     const changes = requestChanges(editor, outputs);
+    // Who shows nothing is mostly changed alike, and so is a token. One that was never seen may never be again.
+    const isNew = findings.jwt.cacheMisses > 0;
+    const of = caller === undefined ? parts : isNew ? undefined : caller.token;
     const known = caller?.record;
     return {
       refusal: undefined,
       auth: caller?.auth,
       request: editedRequest(editor),
-      // Also for who shows nothing they are mostly the same: the headers that only we set are taken out.
-      changes:
-        changes && (caller === undefined || caller.token)
-          ? sameChanges(caller?.token ?? parts, changes)
-          : changes,
+      changes: changes && of ? sameChanges(of, changes) : changes,
       record: refused.length > 0 ? { ...(known ?? anonymous), refused } : known,
     };
   };

@@ -64,6 +64,9 @@ export interface JwtCheck {
 /** Longer ones are no tokens to us: nothing is spent on them. Envoy's own limit for all headers is 60 KiB. */
 const maxTokenLength = 65_536;
 
+/** Rules of which a token remembers what they made of it: those in force, and of an older configuration. */
+const maxRules = 4;
+
 /** For how long a token without `exp` is remembered. */
 const openEndedMs = 300_000;
 
@@ -86,11 +89,12 @@ export function createJwtCheck(rule: JwtRule, settings: JwtSettings, { keys, ver
   };
 
   const accept = (token: VerifiedToken): AcceptedToken => {
-    const known = token.accepted.get(rule) as AcceptedToken | undefined;
-    if (known !== undefined) return known;
-    const accepted = toAccepted(token.jwt, rule, split);
-    token.accepted.set(rule, accepted);
-    return accepted;
+    const known = token.accepted.find((one) => one.rule === rule);
+    if (known !== undefined) return known.made as AcceptedToken;
+    const made = toAccepted(token.jwt, rule, split);
+    if (token.accepted.length >= maxRules) token.accepted.shift();
+    token.accepted.push({ rule, made });
+    return made;
   };
 
   /** With a token that was not remembered. */

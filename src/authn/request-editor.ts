@@ -113,13 +113,18 @@ export function requestChanges(
   ownHeaders: readonly string[] = [],
 ): RequestChanges | undefined {
   if (editor.headers === undefined && ownHeaders.length === 0) return undefined;
-  const own = new Set(ownHeaders);
-  const names = [...new Set([...ownHeaders, ...editor.touched])];
+  const headersToSet: (readonly [string, ByteString])[] = [];
+  const headersToRemove: string[] = [];
+  const tell = (name: string, isOwn: boolean): void => {
+    const lines = headerLines(editor, name);
+    for (const line of lines) headersToSet.push([name, line]);
+    if (lines === none && (isOwn || editor.request.headers.has(name))) headersToRemove.push(name);
+  };
+  for (const name of ownHeaders) tell(name, true);
+  for (const name of editor.touched) if (!ownHeaders.includes(name)) tell(name, false);
   return {
-    headersToSet: names.flatMap((name) => headerLines(editor, name).map((value) => [name, value] as const)),
-    headersToRemove: names.filter(
-      (name) => headerLines(editor, name) === none && (own.has(name) || editor.request.headers.has(name)),
-    ),
+    headersToSet,
+    headersToRemove,
     paramsToRemove: [...editor.removedParams],
     isLasting: false,
   };

@@ -42,7 +42,7 @@ export function createTokenVerifier(cache: TokenCache): TokenVerifier {
     if (verdict !== "ok") return verdict;
     const { headerPart, payloadPart } = jwt;
     const kept = { headerPart: copyOf(headerPart), payloadPart: copyOf(payloadPart), signature: noSignature };
-    const verified = { jwt: { ...jwt, ...kept }, accepted: new WeakMap() };
+    const verified = { jwt: { ...jwt, ...kept }, accepted: [] };
     cache.set(key, verified, ttlMs);
     return verified;
   };

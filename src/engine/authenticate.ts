@@ -96,18 +96,23 @@ function challengeOf(value: string): HeaderEdit {
   return { name: "www-authenticate", value, action: "OVERWRITE_IF_EXISTS_OR_ADD" };
 }
 
-/** Changes are the same object for the same token, and so their edits are. */
+/** Of changes that last. */
 const known = new WeakMap<RequestChanges, Edits | "invalid">();
 
 /** What authentication wants changed, as edits; undefined when it may not be sent. */
 function editsOf(changes: RequestChanges): Edits | undefined {
+  if (!changes.isLasting) return validEdits(changes);
   let edits = known.get(changes);
   if (edits === undefined) {
-    const made = toEdits(changes);
-    edits = invalidEdit(made) === undefined ? made : "invalid";
+    edits = validEdits(changes) ?? "invalid";
     known.set(changes, edits);
   }
   return edits === "invalid" ? undefined : edits;
+}
+
+function validEdits(changes: RequestChanges): Edits | undefined {
+  const edits = toEdits(changes);
+  return invalidEdit(edits) === undefined ? edits : undefined;
 }
 
 /** Several lines of a header go out as one: what Envoy 1.40 sets is one value. */

@@ -132,7 +132,7 @@ describe("what a rule takes out and puts in", () => {
       headersToSet: [],
       headersToRemove: ["authorization"],
       paramsToRemove: [],
-      isLasting: true,
+      isLasting: false,
     });
     const encoded = aRequest().get(`/p?x=%2F&access%5Ftoken=${a.token()}&access_token=rubbish&y`);
     expect(await changesOf([ruleA()], encoded)).toMatchObject({
@@ -208,7 +208,7 @@ describe("what a rule takes out and puts in", () => {
       ],
       headersToRemove: ["x"],
       paramsToRemove: [],
-      isLasting: true,
+      isLasting: false,
     });
   });
 

@@ -241,7 +241,10 @@ describe("changes", () => {
       return outcome.refusal === undefined ? outcome.changes : undefined;
     };
     const [token, other] = [signer.token(), signer.token({ sub: "bob" })];
+    // Of a token that is seen for the first time nothing is kept but that its signature is good.
+    expect(await changes(bearer(token))).toMatchObject({ isLasting: false });
     const first = await changes(bearer(token));
+    expect(first).toMatchObject({ isLasting: true });
     expect(await changes(bearer(token).get("/other"))).toBe(first);
     expect(await changes(bearer(other))).toMatchObject({ headersToSet: [["x", "bob"]] });
     const inQuery = aRequest().get(`/?access_token=${token}`);

@@ -20,7 +20,7 @@ function jwtOf(token: string): Jwt {
 }
 const verified = (size = 1): VerifiedToken => ({
   jwt: { ...jwtOf(signer.token()), payloadPart: "p".repeat(size) },
-  accepted: new WeakMap(),
+  accepted: [],
 });
 
 describe("remembered tokens", () => {

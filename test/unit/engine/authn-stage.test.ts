@@ -103,13 +103,11 @@ describe("stage 3", () => {
       ...noEdits,
       requestHeaders: [{ name: "x-sub", value: "alice", action: "OVERWRITE_IF_EXISTS_OR_ADD" }],
       requestHeadersToRemove: ["x-none", "authorization"],
-      isLasting: true,
     });
     const inQuery = aRequest().get(`/?access%5Ftoken=${signer.token()}`);
     expect((await decide({}, inQuery)).edits).toEqual({
       ...noEdits,
       queryParametersToRemove: ["access%5Ftoken"],
-      isLasting: true,
     });
   });
 
