@@ -1,10 +1,6 @@
 import type { ByteString, HttpRequest } from "../attributes/index.js";
 import { type JwtReason, jwtText } from "./jwt-status.js";
-import type { Refusal } from "./outcome.js";
-
-/** google.rpc.Code. */
-const permissionDenied = 7;
-const unauthenticated = 16;
+import { type Refusal, refusalCode } from "./outcome.js";
 
 /** Of the path in the realm. */
 const maxRealmPath = 256;
@@ -19,7 +15,7 @@ export function refuseJwt(reason: JwtReason, request: HttpRequest): Refusal {
   return {
     reason,
     httpStatus: forbidden ? 403 : 401,
-    code: forbidden ? permissionDenied : unauthenticated,
+    code: forbidden ? refusalCode.permissionDenied : refusalCode.unauthenticated,
     body: jwtText(reason),
     challenge: `Bearer realm="${originalUri(request)}"${error}`,
   };

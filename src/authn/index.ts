@@ -17,6 +17,7 @@ export type {
   RefusedCredential,
   RequestChanges,
 } from "./outcome.js";
+export { refusalCode } from "./outcome.js";
 export { createTokenCache } from "./token-cache.js";
 export { defaultPlaces, type HeaderPlace, sortPlaces, type TokenPlaces } from "./token-places.js";
 export { createTokenVerifier, type TokenVerifier } from "./token-verifier.js";

@@ -58,6 +58,9 @@ export interface Authenticated {
   readonly record: AuthnRecord | undefined;
 }
 
+/** The gRPC codes that refusals have (google.rpc.Code). */
+export const refusalCode = { permissionDenied: 7, internal: 13, unauthenticated: 16 } as const;
+
 /** The request ends here. */
 export interface Refusal {
   readonly reason: AuthnReason;
@@ -74,7 +77,7 @@ export interface Refusal {
 export const tooMany: Refusal = {
   reason: "too_many_credentials",
   httpStatus: 401,
-  code: 16,
+  code: refusalCode.unauthenticated,
   body: "Too many credentials",
   challenge: 'Bearer error="invalid_request"',
 };

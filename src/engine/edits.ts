@@ -2,8 +2,8 @@ import {
   type Attributes,
   breaksLine,
   type HttpRequest,
-  isFieldName,
-  isHopByHop,
+  isEditableHeader,
+  lowerAscii,
   toBytes,
   toText,
 } from "../attributes/index.js";
@@ -60,10 +60,8 @@ export function invalidEdit(edits: Edits): string | undefined {
   return undefined;
 }
 
-/** Pseudo-headers are no field names; `host` is one of them under its old name. */
 function isEditable(name: string): boolean {
-  const key = name.toLowerCase();
-  return isFieldName(name) && key !== "host" && !isHopByHop(key);
+  return isEditableHeader(lowerAscii(name));
 }
 
 /** Joins the edits of two stages; where both set the same thing, `later` wins. */
