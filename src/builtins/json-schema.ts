@@ -1,0 +1,70 @@
+import { BuiltinError, type Builtins } from "./builtin.js";
+import { checkDocument, documentKey, documentOf } from "./json-schema-check.js";
+import { compileSchema } from "./json-schema-compile.js";
+import type { Schema } from "./json-schema-model.js";
+import { readJson } from "./json-text.js";
+import { LimitError } from "./limit.js";
+import { objectOf, type Value } from "./value.js";
+
+/**
+ * JSON schema of drafts 4, 6 and 7 (v1/topdown/jsonschema.go over gojsonschema). References to other documents are
+ * refused: an evaluation never asks the network.
+ */
+export const jsonSchema: Builtins = {
+  "json.match_schema": ([document = null, schema = null]) => {
+    const given = read(document);
+    const mismatches = checkDocument(compiled(schema), given).map(({ type, field, description }) =>
+      objectOf([
+        ["error", `${field}: ${description}`],
+        ["type", type],
+        ["field", field],
+        ["desc", description],
+      ]),
+    );
+    return [mismatches.length === 0, mismatches];
+  },
+  "json.verify_schema": ([schema = null]) => {
+    try {
+      compiled(schema);
+      return [true, null];
+    } catch (error) {
+      if (error instanceof BuiltinError && !(error instanceof LimitError))
+        return [false, `jsonschema: ${error.message}`];
+      throw error;
+    }
+  },
+};
+
+function read(value: Value): Value {
+  if (typeof value !== "string") {
+    const document = documentOf(value);
+    if (document === undefined) throw new BuiltinError("wrong type, expected string or object");
+    return document;
+  }
+  try {
+    return readJson(value);
+  } catch (error) {
+    throw error instanceof LimitError ? error : new BuiltinError("invalid JSON string");
+  }
+}
+
+/** Compiled schemas by their JSON; the one that was not asked for the longest goes first. */
+const cache = new Map<string, Schema>();
+const maxCached = 64;
+const maxCachedUnits = 64 * 1024;
+
+function compiled(schema: Value): Schema {
+  const key = documentKey(schema);
+  const known = cache.get(key);
+  if (known !== undefined) {
+    cache.delete(key);
+    cache.set(key, known);
+    return known;
+  }
+  const fresh = compileSchema(read(schema));
+  if (key.length > maxCachedUnits) return fresh;
+  cache.set(key, fresh);
+  const [oldest] = cache.keys();
+  if (cache.size > maxCached && oldest !== undefined) cache.delete(oldest);
+  return fresh;
+}
