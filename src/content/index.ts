@@ -1,0 +1,12 @@
+export { compileDescriptors, type Descriptors } from "./descriptors.js";
+export { ContentError, type ContentErrorCode } from "./error.js";
+export { decodeGrpc, type GrpcBody } from "./grpc.js";
+export { decodeJson, defaultMaxDepth } from "./json.js";
+export { type MediaType, parseMediaType } from "./media-type.js";
+export { compileMessage, type Field, type FieldType, type WriteMessage } from "./message.js";
+export { decodeMultipart } from "./multipart.js";
+export { decodeForm, jsonOfLists, parseQuery, unescapeBytes } from "./query.js";
+export { doubles, enumNumber, generalText, type Scalar, scalars } from "./scalar.js";
+export { compileStruct, type StructWriters } from "./struct.js";
+export { textOf, textOfByteString } from "./text.js";
+export { bytesOf, type Span, sourceOf } from "./wire.js";
