@@ -63,6 +63,8 @@ export interface Attributes {
   readonly remoteIp: Ip | undefined;
   /** The names in the client's certificate, undefined without one. */
   readonly identity: Identity | undefined;
+  /** Why the client's certificate cannot be read: to be thrown by whatever decides by the identity. */
+  readonly identityFault?: Error | undefined;
   /**
    * The connection is known to be TLS. A CheckRequest does not say so itself: true with a client certificate,
    * an SNI or a server principal.

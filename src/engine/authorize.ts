@@ -50,11 +50,15 @@ export function firstMatch(rules: readonly CompiledRule[], attributes: Attribute
   return undefined;
 }
 
+function ruleOf({ rule }: RuleRef): { readonly rule?: number } {
+  return rule === undefined ? {} : { rule };
+}
+
 function dryRunOf({ action, rules }: RuleSet, attributes: Attributes): DryRun {
   const match = firstMatch(rules, attributes);
   const result = (action === "ALLOW") === (match !== undefined) ? "allowed" : "denied";
   const of = action === "ALLOW" ? "ALLOW" : "DENY";
   return match === undefined
     ? { action: of, result }
-    : { action: of, result, policy: match.ref.policy, rule: match.ref.rule };
+    : { action: of, result, policy: match.ref.policy, ...ruleOf(match.ref) };
 }

@@ -7,7 +7,7 @@ import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome }
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
 import type { Provider, Verdict } from "./provider.js";
-import type { Chain, Snapshot } from "./snapshot.js";
+import type { Chain, OwnPolicy, Snapshot } from "./snapshot.js";
 
 /** What a check needs from outside. */
 export interface CheckPorts {
@@ -28,6 +28,13 @@ interface Circumstances {
   readonly ports: CheckPorts;
 }
 
+/** What the stages so far found out beside the answer. */
+interface Found {
+  readonly outcome: Outcome;
+  readonly dryRun: readonly DryRun[];
+  readonly audit: boolean | undefined;
+}
+
 /** A request under way through the stages. */
 interface Progress extends Circumstances {
   readonly snapshot: Snapshot;
@@ -38,12 +45,14 @@ interface Progress extends Circumstances {
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** The CUSTOM rule whose provider allowed last. */
   readonly allowedBy: RuleRef | undefined;
+  /** Of policies that providers have on trial. */
+  readonly dryRun: readonly DryRun[];
 }
 
 /**
- * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authn, authorize; with
- * `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider has to be asked or a
- * credential cannot be judged at once. `original` is the CheckRequest as Envoy sent it.
+ * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authn, authorize, own
+ * policies; with `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider or a credential
+ * cannot be judged at once. `original` is the CheckRequest as Envoy sent it.
  */
 export function check(
   snapshot: Snapshot,
@@ -58,6 +67,8 @@ export function check(
     return refuse(deny("select", "unknown_workload"), snapshot.generation, ports);
   }
   const chain = snapshot.plan(workload)[attributes.protocol];
+  // A policy in Rego alone is asked with the request as it is; everything else is about who calls.
+  if (attributes.identityFault !== undefined && !isOwnOnly(chain)) throw attributes.identityFault;
   const progress = {
     snapshot,
     generation: snapshot.generation,
@@ -71,6 +82,7 @@ export function check(
     failedOpen: false,
     authn: undefined,
     allowedBy: undefined,
+    dryRun: noDryRun,
   };
   return snapshot.mesh.customSeesIdentity ? identify(progress) : askProviders(progress, 0);
 }
@@ -91,6 +103,10 @@ export function refuse(
 function guard(snapshot: Snapshot, { request }: Attributes): Outcome | undefined {
   if (!snapshot.mesh.strictRequests || request === undefined) return undefined;
   return ambiguity(request) === undefined ? undefined : deny("guard", "ambiguous_request");
+}
+
+function isOwnOnly({ custom, authn, filters, own }: Chain): boolean {
+  return own.length > 0 && custom.length === 0 && authn === undefined && filters.length === 0;
 }
 
 /** The first source that knows the workload supplies all of it. */
@@ -115,29 +131,51 @@ function askProviders(progress: Progress, start: number): Decision | Promise<Dec
   return progress.snapshot.mesh.customSeesIdentity ? finish(progress) : identify(progress);
 }
 
-async function ask(progress: Progress, provider: Provider, ref: RuleRef, index: number): Promise<Decision> {
-  const { attributes, original } = progress;
-  const verdict = await provider({ attributes, original });
-  if (invalidEdit(verdict.edits) !== undefined)
-    return end(progress, { ...fail("bad_edit"), stage: "custom", rule: ref });
-  if (!verdict.allowed) return end(progress, refusal(verdict, ref));
-  return askProviders(
-    {
-      ...progress,
-      attributes: withEdits(attributes, verdict.edits),
-      edits: mergeEdits(progress.edits, verdict.edits),
-      metadata:
-        verdict.metadata === undefined ? progress.metadata : { ...progress.metadata, ...verdict.metadata },
-      failedOpen: progress.failedOpen || verdict.failedOpen,
-      allowedBy: ref,
-    },
-    index + 1,
-  );
+function ask(
+  progress: Progress,
+  provider: Provider,
+  ref: RuleRef,
+  index: number,
+): Decision | Promise<Decision> {
+  const next = (verdict: Verdict): Decision | Promise<Decision> => {
+    const refused = refusalOf(verdict, "custom", ref);
+    if (refused !== undefined) return end(progress, refused, progress.dryRun);
+    return askProviders({ ...allowedBy(progress, verdict, ref), allowedBy: ref }, index + 1);
+  };
+  const verdict = provider(progress);
+  return verdict instanceof Promise ? verdict.then(next) : next(verdict);
 }
 
-function refusal(verdict: Verdict, rule: Outcome["rule"]): Outcome {
-  const base = deny("custom", verdict.failed ? "provider_failed" : "provider_denied", rule);
-  const { httpStatus, code, body, edits, metadata } = verdict;
+/** The request as a provider that let it pass left it. */
+function allowedBy(progress: Progress, verdict: Verdict, { policy }: RuleRef): Progress {
+  const { edits, metadata, failedOpen, dryRun } = verdict;
+  return {
+    ...progress,
+    attributes: withEdits(progress.attributes, edits),
+    edits: mergeEdits(progress.edits, edits),
+    metadata: metadata === undefined ? progress.metadata : { ...progress.metadata, ...metadata },
+    failedOpen: progress.failedOpen || failedOpen,
+    dryRun:
+      dryRun === undefined
+        ? progress.dryRun
+        : [...progress.dryRun, { action: "REGO", result: dryRun, policy }],
+  };
+}
+
+/** Why the answers of providers end a request, for each stage that asks some. */
+const refusalReasons = {
+  custom: { failed: "provider_failed", denied: "provider_denied" },
+  rego: { failed: "policy_failed", denied: "denied_by_policy" },
+} as const;
+
+/** What a verdict ends the request with; undefined when it lets it pass. */
+function refusalOf(verdict: Verdict, stage: "custom" | "rego", rule: RuleRef): Outcome | undefined {
+  const rights = { rewrites: verdict.mayRewrite === true, isRefusal: !verdict.allowed };
+  if (invalidEdit(verdict.edits, rights) !== undefined) return { ...fail("bad_edit"), stage, rule };
+  if (verdict.allowed) return undefined;
+  const { failed, isBadRequest, httpStatus, code, body, edits, metadata } = verdict;
+  const reasons = refusalReasons[stage];
+  const base = deny(stage, isBadRequest ? "bad_request" : failed ? reasons.failed : reasons.denied, rule);
   return { ...base, httpStatus, code: code === 0 ? base.code : code, body, edits, metadata };
 }
 
@@ -162,17 +200,66 @@ function goOn(progress: Progress, found: Identified): Decision | Promise<Decisio
   return progress.snapshot.mesh.customSeesIdentity ? askProviders(known, 0) : finish(known);
 }
 
-/** Stage 4 and the end. */
-function finish(progress: Progress): Decision {
-  const { allowedBy, metadata, edits: wanted, attributes } = progress;
-  const { outcome, dryRun, audit } = authorize(progress.chain.filters, attributes);
-  if (!outcome.allowed) return end(progress, outcome, dryRun, audit);
-  const byProvider = allowedBy !== undefined && outcome.stage === "none";
-  const passed = byProvider ? allow("custom", "provider_allowed", allowedBy) : outcome;
+/** Stage 4. */
+function finish(progress: Progress): Decision | Promise<Decision> {
+  const authorized = authorize(progress.chain.filters, progress.attributes);
+  const dryRun =
+    progress.dryRun === noDryRun ? authorized.dryRun : [...progress.dryRun, ...authorized.dryRun];
+  const found = { ...authorized, dryRun };
+  if (!found.outcome.allowed) return end(progress, found.outcome, dryRun, found.audit);
+  return askOwn({ ...progress, dryRun }, found, 0);
+}
+
+/** Stage 5, from policy `start` on; synchronous unless a policy has to be waited for. */
+function askOwn(progress: Progress, found: Found, start: number): Decision | Promise<Decision> {
+  let now = progress;
+  const { own } = progress.chain;
+  for (let i = start; i < own.length; i++) {
+    const policy = own[i];
+    if (policy === undefined) continue;
+    const verdict = policy.provider(now);
+    if (verdict instanceof Promise) {
+      const before = now;
+      return verdict.then((settled) => {
+        const next = judgeOwn(before, settled, policy, found);
+        return "decisionId" in next ? next : askOwn(next, found, i + 1);
+      });
+    }
+    const next = judgeOwn(now, verdict, policy, found);
+    if ("decisionId" in next) return next;
+    now = next;
+  }
+  return pass(now, found);
+}
+
+/** The refusal, or the request on its way to the next policy. */
+function judgeOwn(
+  progress: Progress,
+  verdict: Verdict,
+  { ref }: OwnPolicy,
+  { audit }: Found,
+): Decision | Progress {
+  const refused = refusalOf(verdict, "rego", ref);
+  return refused === undefined
+    ? allowedBy(progress, verdict, ref)
+    : end(progress, refused, progress.dryRun, audit);
+}
+
+/** The end of a request that nobody refused. */
+function pass(progress: Progress, { outcome, audit }: Found): Decision {
+  const { allowedBy: custom, chain, metadata, edits: wanted, attributes, dryRun } = progress;
+  const own = chain.own.at(-1)?.ref;
+  const passed = outcome.stage === "none" ? (answerOf(own, custom) ?? outcome) : outcome;
   if (wanted === noEdits && metadata === undefined) return end(progress, passed, dryRun, audit);
   // What authentication alone wants are final values already.
-  const edits = allowedBy === undefined ? wanted : resolveEdits(wanted, attributes);
+  const edits = custom === undefined && own === undefined ? wanted : resolveEdits(wanted, attributes);
   return end(progress, { ...passed, edits, metadata }, dryRun, audit);
+}
+
+/** Who allowed, where no rule of stage 4 did. */
+function answerOf(own: RuleRef | undefined, custom: RuleRef | undefined): Outcome | undefined {
+  if (own !== undefined) return allow("rego", "allowed_by_policy", own);
+  return custom === undefined ? undefined : allow("custom", "provider_allowed", custom);
 }
 
 function end(

@@ -4,7 +4,7 @@ import type { RuleRef } from "../rbac/index.js";
 import { type Edits, noEdits } from "./edits.js";
 
 /** Where in the pipeline the answer was found. */
-export type Stage = "guard" | "select" | "custom" | "authn" | "authorize" | "none" | "internal";
+export type Stage = "guard" | "select" | "custom" | "authn" | "authorize" | "rego" | "none" | "internal";
 
 /** Why; a closed set, so that it can be a label. */
 export type Reason =
@@ -13,6 +13,7 @@ export type Reason =
   | "not_denied"
   | "denied_by_policy"
   | "no_allow_policy_matched"
+  | "policy_failed"
   | "unknown_workload"
   | "provider_allowed"
   | "provider_denied"
@@ -38,9 +39,9 @@ export const grpcCode = {
 
 /** What a shadow rule set or a dry-run policy would have said. */
 export interface DryRun {
-  readonly action: "ALLOW" | "DENY";
+  readonly action: "ALLOW" | "DENY" | "REGO";
   readonly result: "allowed" | "denied";
-  /** The rule that matched, if one did. */
+  /** The rule that matched, if one did; of REGO the policy. */
   readonly policy?: string;
   readonly rule?: number;
 }

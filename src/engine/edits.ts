@@ -3,6 +3,7 @@ import {
   breaksLine,
   type HttpRequest,
   isEditableHeader,
+  isFieldName,
   lowerAscii,
   toBytes,
   toText,
@@ -44,20 +45,53 @@ export const noEdits: Edits = {
   queryParametersToRemove: [],
 };
 
+/** Who wants edits, where not everybody may have them all. */
+export interface EditRights {
+  /** The request's own parts may be rewritten: `:path`, `:method`, `:authority`, `host`, `:scheme`. */
+  readonly rewrites?: boolean;
+  /** The headers are those of a refusal, which says by `upgrade` what would be accepted (RFC 9110 section 15.5.22). */
+  readonly isRefusal?: boolean;
+}
+
 /** Says what is wrong with some edit, or undefined when all may be sent. The one validator for all stages. */
-export function invalidEdit(edits: Edits): string | undefined {
+export function invalidEdit(edits: Edits, { rewrites, isRefusal }: EditRights = {}): string | undefined {
+  for (const { name, value } of edits.requestHeaders) {
+    const rewritten = rewrites ? rewritable.get(lowerAscii(name)) : undefined;
+    if (rewritten !== undefined && !rewritten.test(value))
+      return `\`${name}\` cannot be rewritten to this value`;
+    if (rewritten === undefined && !isEditable(name)) return `header \`${name.slice(0, 80)}\` may not be set`;
+  }
+  for (const { name } of edits.responseHeaders) {
+    if (!isEditable(name) && !(isRefusal && lowerAscii(name) === "upgrade")) {
+      return `header \`${name.slice(0, 80)}\` may not be set`;
+    }
+  }
   for (const { name, value } of [...edits.requestHeaders, ...edits.responseHeaders]) {
-    if (!isEditable(name)) return `header \`${name.slice(0, 80)}\` may not be set`;
     if (breaksLine(value)) return `header \`${name}\` has a value with a line break or NUL`;
     if (toBytes(toText(value)) !== value) return `header \`${name}\` has a value that is not UTF-8`;
   }
   for (const name of edits.requestHeadersToRemove) {
-    if (!isEditable(name)) return `header \`${name.slice(0, 80)}\` may not be removed`;
+    if (!isEditable(name) && !isPartOfRequest(name))
+      return `header \`${name.slice(0, 80)}\` may not be removed`;
   }
   for (const [name, value] of edits.queryParametersToSet) {
     if (name === "" || breaksLine(name + value)) return "a query parameter has an empty name or a line break";
   }
   return undefined;
+}
+
+/** What a part of the request may be rewritten to. */
+const rewritable: ReadonlyMap<string, RegExp> = new Map([
+  [":path", /^\/[^\s#]*$/],
+  [":method", /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/],
+  [":authority", /^[^\s/?#@]+$/],
+  ["host", /^[^\s/?#@]+$/],
+  [":scheme", /^https?$/],
+]);
+
+/** Without which there is no request: Envoy passes over them when headers are removed (measured), and so do we. */
+function isPartOfRequest(name: string): boolean {
+  return lowerAscii(name) === "host" || (name.startsWith(":") && isFieldName(name.slice(1)));
 }
 
 function isEditable(name: string): boolean {
@@ -69,13 +103,23 @@ export function mergeEdits(earlier: Edits, later: Edits): Edits {
   if (earlier === noEdits) return later;
   if (later === noEdits) return earlier;
   const put = new Set(later.requestHeaders.map(({ name }) => name.toLowerCase()));
+  const gone = new Set([
+    ...later.requestHeadersToRemove.map((name) => name.toLowerCase()),
+    ...later.requestHeaders
+      .filter(({ action }) => action === "OVERWRITE_IF_EXISTS_OR_ADD")
+      .map(({ name }) => name.toLowerCase()),
+  ]);
   const params = new Set(later.queryParametersToSet.map(([name]) => name));
   return {
-    requestHeaders: [...earlier.requestHeaders, ...later.requestHeaders],
-    // Envoy removes last, so what is set must not stand among the removed.
-    requestHeadersToRemove: [...earlier.requestHeadersToRemove, ...later.requestHeadersToRemove].filter(
-      (name) => !put.has(name.toLowerCase()),
-    ),
+    requestHeaders: [
+      ...earlier.requestHeaders.filter(({ name }) => !gone.has(name.toLowerCase())),
+      ...later.requestHeaders,
+    ],
+    // Envoy removes last, so what is set later must not stand among the removed.
+    requestHeadersToRemove: [
+      ...earlier.requestHeadersToRemove.filter((name) => !put.has(name.toLowerCase())),
+      ...later.requestHeadersToRemove,
+    ],
     responseHeaders: [...earlier.responseHeaders, ...later.responseHeaders],
     queryParametersToSet: [...earlier.queryParametersToSet, ...later.queryParametersToSet],
     queryParametersToRemove: [
@@ -91,10 +135,14 @@ export function withEdits(attributes: Attributes, edits: Edits): Attributes {
   if (request === undefined || edits === noEdits) return attributes;
   const headers = new Map(request.headers);
   for (const edit of edits.requestHeaders) putHeader(headers, edit);
-  for (const name of edits.requestHeadersToRemove) headers.delete(name.toLowerCase());
-  const path = withQuery(request.path, edits);
+  for (const name of edits.requestHeadersToRemove) {
+    if (!isPartOfRequest(name)) headers.delete(name.toLowerCase());
+  }
+  const rewritten = rewrittenBy(edits, request, headers);
+  const path = withQuery(rewritten.path, edits);
   if (path !== request.path) headers.set(":path", [path]);
-  return { ...attributes, request: { ...request, headers, path } };
+  const urlPath = rewritten.path === request.path ? request.urlPath : path.replace(/[?#].*$/, "");
+  return { ...attributes, request: { ...rewritten, headers, path, urlPath } };
 }
 
 /**
@@ -105,13 +153,40 @@ export function withEdits(attributes: Attributes, edits: Edits): Attributes {
 export function resolveEdits(edits: Edits, edited: Attributes): Edits {
   const headers = edited.request?.headers;
   if (headers === undefined || edits.requestHeaders.length === 0) return edits;
-  const names = new Set(edits.requestHeaders.map(({ name }) => name.toLowerCase()));
-  const requestHeaders = [...names].flatMap((name): HeaderEdit[] => {
+  const byName = new Map<string, HeaderEdit[]>();
+  for (const edit of edits.requestHeaders) {
+    const name = edit.name.toLowerCase();
+    const others = byName.get(name);
+    if (others === undefined) byName.set(name, [edit]);
+    else others.push(edit);
+  }
+  const requestHeaders = [...byName].flatMap(([name, wanted]): HeaderEdit[] => {
+    const action = "OVERWRITE_IF_EXISTS_OR_ADD";
+    // Envoy puts one after the other, and the last stays; what the same stage removes goes in the end: as it was said.
+    if (wanted.every((edit) => edit.action === action)) return wanted.map((edit) => ({ ...edit, name }));
     const value = headers.get(name)?.join(",");
-    return value === undefined ? [] : [{ name, value, action: "OVERWRITE_IF_EXISTS_OR_ADD" }];
+    return value === undefined ? [] : [{ name, value, action }];
   });
   const { isLasting: _, ...others } = edits;
   return { ...others, requestHeaders };
+}
+
+/** The request with its own parts as they are among the headers now. */
+function rewrittenBy(
+  { requestHeaders }: Edits,
+  request: HttpRequest,
+  headers: ReadonlyMap<string, readonly string[]>,
+): HttpRequest {
+  if (!requestHeaders.some(({ name }) => rewritable.has(lowerAscii(name)))) return request;
+  const last = (name: string): string | undefined => headers.get(name)?.at(-1);
+  const isHost = requestHeaders.some(({ name }) => lowerAscii(name) === "host");
+  return {
+    ...request,
+    path: last(":path") ?? request.path,
+    method: last(":method") ?? request.method,
+    host: (isHost ? last("host") : last(":authority")) ?? request.host,
+    scheme: last(":scheme") ?? request.scheme,
+  };
 }
 
 function putHeader(headers: Map<string, readonly string[]>, { name, value, action }: HeaderEdit): void {
@@ -126,27 +201,18 @@ function putHeader(headers: Map<string, readonly string[]>, { name, value, actio
   }
 }
 
-/** The path with query parameters removed and set; parameters that no edit names stay byte by byte. */
+/**
+ * The path with query parameters set, of several values the last, and then removed; those that no edit names stay. Names
+ * and values are compared and put as they are written, as Envoy does (measured), which sorts them besides.
+ */
 function withQuery(path: HttpRequest["path"], edits: Edits): string {
-  const touched = new Set([
-    ...edits.queryParametersToRemove,
-    ...edits.queryParametersToSet.map(([name]) => name),
-  ]);
-  if (touched.size === 0) return path;
+  const removed = new Set(edits.queryParametersToRemove);
+  const set = new Map(edits.queryParametersToSet);
+  if (removed.size === 0 && set.size === 0) return path;
   const at = path.indexOf("?");
   const query = at < 0 ? [] : path.slice(at + 1).split("&");
-  const kept = query.filter((pair) => pair !== "" && !touched.has(decodeName(pair.split("=")[0] ?? "")));
-  const set = edits.queryParametersToSet.map(
-    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-  );
-  const parts = [...kept, ...set];
+  const isTouched = (name: string): boolean => removed.has(name) || set.has(name);
+  const parts = query.filter((pair) => pair !== "" && !isTouched(pair.split("=")[0] ?? ""));
+  for (const [name, value] of set) if (!removed.has(name)) parts.push(`${name}=${value}`);
   return (at < 0 ? path : path.slice(0, at)) + (parts.length === 0 ? "" : `?${parts.join("&")}`);
-}
-
-function decodeName(name: string): string {
-  try {
-    return decodeURIComponent(name.replaceAll("+", " "));
-  } catch {
-    return name;
-  }
 }

@@ -8,6 +8,7 @@ export type {
   ClientCertHeaders,
   CustomFilter,
   MeshSettings,
+  OwnPolicy,
   Plan,
   Snapshot,
   XffSettings,

@@ -1,4 +1,4 @@
-import type { Attributes } from "../attributes/index.js";
+import type { Attributes, Workload } from "../attributes/index.js";
 import type { Edits } from "./edits.js";
 
 /** What a provider is asked with. */
@@ -7,6 +7,10 @@ export interface ProviderRequest {
   readonly attributes: Attributes;
   /** The CheckRequest as Envoy sent it, byte by byte. */
   readonly original: Uint8Array;
+  /** Whose policies are asked, undefined where it is unknown. */
+  readonly workload: Workload | undefined;
+  /** What the stages before changed; it is in `attributes` already. */
+  readonly edits: Edits;
 }
 
 /** A provider's answer. */
@@ -25,10 +29,16 @@ export interface Verdict {
   readonly failedOpen: boolean;
   /** The provider could not answer (deadline, connection, 5xx). */
   readonly failed: boolean;
+  /** Its edits may rewrite the request's own parts: path, method, authority and scheme. */
+  readonly mayRewrite?: true;
+  /** The request itself cannot be read, whatever the policy: a refusal that says so. */
+  readonly isBadRequest?: true;
+  /** What a policy on trial would have answered; `allowed` is true whatever it is. */
+  readonly dryRun?: "allowed" | "denied";
 }
 
 /**
- * Port: an authorizer outside the core. Never rejects: what goes wrong is a refusal or its `failOpen`, within
- * its own deadline.
+ * Port: an authorizer behind one question. Neither throws nor rejects: what goes wrong is a refusal or its
+ * `failOpen`, within its own deadline. One that need not wait answers at once.
  */
-export type Provider = (request: ProviderRequest) => Promise<Verdict>;
+export type Provider = (request: ProviderRequest) => Verdict | Promise<Verdict>;

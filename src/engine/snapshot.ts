@@ -1,6 +1,6 @@
 import type { Attributes, IpRange, Workload } from "../attributes/index.js";
 import type { Authentication } from "../authn/index.js";
-import type { CompiledRule, RbacFilter } from "../rbac/index.js";
+import type { CompiledRule, RbacFilter, RuleRef } from "../rbac/index.js";
 import type { Provider } from "./provider.js";
 
 /** The CUSTOM rules of one provider. */
@@ -11,12 +11,20 @@ export interface CustomFilter {
   readonly rules: readonly CompiledRule[];
 }
 
+/** A policy of ours, attached to workloads by its own selector. */
+export interface OwnPolicy {
+  readonly ref: RuleRef;
+  readonly provider: Provider;
+}
+
 /** All that is asked for one workload and one protocol, in order. */
 export interface Chain {
   readonly custom: readonly CustomFilter[];
   /** Undefined: nobody says how callers show who they are, so all are anonymous. */
   readonly authn: Authentication | undefined;
   readonly filters: readonly RbacFilter[];
+  /** All must allow; the first that refuses answers. */
+  readonly own: readonly OwnPolicy[];
 }
 
 /** What applies to one workload. */

@@ -9,8 +9,8 @@ export interface RuleRef {
   readonly key: string;
   /** `NAMESPACE/NAME` of the resource. */
   readonly policy: string;
-  /** Index among the resource's rules. */
-  readonly rule: number;
+  /** Index among the resource's rules; undefined for a policy that is not made of rules. */
+  readonly rule: number | undefined;
 }
 
 /** One rule, ready to be asked. */

@@ -22,4 +22,7 @@ export const authnOptions: Omit<Parameters<typeof createAssembler>[0], "pause" |
     throw new Error("nothing is introspected here");
   },
   onAuthenticated: () => {},
+  rego: () => {
+    throw new Error("no Rego is evaluated here");
+  },
 };

@@ -59,7 +59,7 @@ const mesh: MeshSettings = {
 
 /** A snapshot in which these filters apply to everything. */
 export function snapshotOf(filters: readonly RbacFilter[], settings: Partial<MeshSettings> = {}): Snapshot {
-  const chain = { custom: [], authn: undefined, filters };
+  const chain = { custom: [], authn: undefined, own: [], filters };
   return {
     generation: 1,
     mesh: { ...mesh, ...settings },

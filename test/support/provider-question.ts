@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { HttpRequest } from "../../src/attributes/index.js";
-import type { ProviderRequest } from "../../src/engine/index.js";
+import { noEdits, type ProviderRequest } from "../../src/engine/index.js";
 import type { CheckRequest } from "../../src/proto/index.js";
 import { loadProtos } from "../../src/server/protos.js";
 
@@ -44,6 +44,8 @@ export function aQuestion(request?: HttpRequest): ProviderRequest {
       routeMetadata: () => undefined,
       auth: undefined,
     },
+    workload: undefined,
+    edits: noEdits,
     original: loadProtos().check.requestSerialize(asCheckRequest(request)),
   };
 }

@@ -14,6 +14,8 @@ export interface RequestBuilder {
   readonly port: (port: number) => RequestBuilder;
   readonly claims: (payload: NonNullable<Attributes["auth"]>["payload"]) => RequestBuilder;
   readonly to: (workload: Workload) => RequestBuilder;
+  /** Anything else about it. */
+  readonly with: (changes: Partial<Attributes>) => RequestBuilder;
   readonly tcp: () => RequestBuilder;
   readonly build: () => Attributes;
 }
@@ -72,6 +74,7 @@ function builder(
     port: (port) => next({ destination: { ...base.destination, port } }),
     claims: (payload) => next({ auth: { payload } }),
     to: (workload) => next({ workload }),
+    with: next,
     tcp: () => next({ protocol: "tcp" }),
     build: () => (base.protocol === "tcp" ? base : { ...base, request: http(method, path, host, extra) }),
   };

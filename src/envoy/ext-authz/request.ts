@@ -147,13 +147,14 @@ export function createRequestReader(): RequestReader {
 
   return ({ attributes: context = {} }, mesh) => {
     const { source = {}, destination = {} } = context;
-    const direct = identityOf(source.certificate);
+    const { identity: direct, fault } = attempt(() => identityOf(source.certificate));
     const { workload, xff } = destinationOf(context.context_extensions ?? noExtensions, destination);
     const peer = endpoint(source);
     const local = endpoint(destination);
     const sni = lowerAscii(toBytes(context.tls_session?.sni ?? ""));
     const request = context.request?.http === undefined ? undefined : readHttp(context.request.http);
     const trust = mesh.clientCertHeaders;
+    if (fault !== undefined && trust !== undefined) throw fault;
     const behind =
       trust === undefined || request === undefined ? undefined : callerBehind(peer, direct, request, trust);
     const identity = behind === undefined ? direct : behind.identity;
@@ -167,8 +168,12 @@ export function createRequestReader(): RequestReader {
           ? peer.ip
           : remoteIp(peer.ip, request.headers.get("x-forwarded-for"), xffSettings(mesh, workload, xff)),
       identity,
+      identityFault: fault,
       tls:
-        (identity ?? direct) !== undefined || sni !== "" || peer.principal !== "" || local.principal !== "",
+        (identity ?? direct ?? fault) !== undefined ||
+        sni !== "" ||
+        peer.principal !== "" ||
+        local.principal !== "",
       sni,
       workload,
       request,
@@ -194,6 +199,15 @@ function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<st
   }
   for (const _ in other) keys--;
   return keys === 0;
+}
+
+function attempt(read: () => Identity | undefined): { readonly identity?: Identity; readonly fault?: Error } {
+  try {
+    const identity = read();
+    return identity === undefined ? {} : { identity };
+  } catch (fault) {
+    return { fault: fault as Error };
+  }
 }
 
 function orRefuse<T>(what: string, read: () => T): T {

@@ -64,12 +64,27 @@ describe("edits", () => {
   it("change only the query parameters that they name", () => {
     const edits = {
       ...noEdits,
-      queryParametersToSet: [["b", "x y"] as const],
+      queryParametersToSet: [["b", "x%20y"] as const],
       queryParametersToRemove: ["a"],
     };
     const edited = withEdits(aRequest().get("/p?a=1&%62=2&c=%zz").build(), edits);
-    expect(edited.request?.path).toBe("/p?c=%zz&b=x%20y");
-    expect(edited.request?.headers.get(":path")).toEqual(["/p?c=%zz&b=x%20y"]);
+    expect(edited.request?.path).toBe("/p?%62=2&c=%zz&b=x%20y");
+    expect(edited.request?.headers.get(":path")).toEqual(["/p?%62=2&c=%zz&b=x%20y"]);
+  });
+
+  it("leave of a query parameter what Envoy leaves: the last value, and nothing where it is removed too", () => {
+    const edits = {
+      ...noEdits,
+      queryParametersToSet: [["role", "a"] as const, ["role", "b"] as const, ["gone", "1"] as const],
+      queryParametersToRemove: ["gone"],
+    };
+    expect(withEdits(aRequest().get("/p?role=x&gone=0").build(), edits).request?.path).toBe("/p?role=b");
+  });
+
+  it("of one stage remove what they set, whether another stage was before it or not", () => {
+    const both = { ...put("x-user", "1"), requestHeadersToRemove: ["x-user"] };
+    const merged = mergeEdits(put("y", "1"), both);
+    expect(merged.requestHeadersToRemove).toEqual(["x-user"]);
   });
 
   it("of a later stage win: a header that it sets is not removed by an earlier one", () => {

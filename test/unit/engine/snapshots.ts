@@ -19,6 +19,8 @@ export interface Setup {
   readonly policies?: readonly AuthorizationPolicy[];
   /** Of every CUSTOM policy. */
   readonly provider?: Provider | undefined;
+  /** Asked after the policies. */
+  readonly own?: Chain["own"];
   /** Of HTTP requests. */
   readonly authn?: Authentication | undefined;
   readonly mesh?: Partial<Snapshot["mesh"]>;
@@ -30,6 +32,7 @@ export interface Setup {
 export function aSnapshot({
   policies = [],
   provider,
+  own = [],
   authn,
   mesh,
   scoped = true,
@@ -40,6 +43,7 @@ export function aSnapshot({
     const { custom, filters } = planAuthorization(compiled, protocol);
     return {
       filters,
+      own,
       authn: protocol === "http" ? authn : undefined,
       custom: custom.map(({ provider: providerName, rules }) => ({ providerName, provider, rules })),
     };

@@ -4,7 +4,7 @@ import { type AuthorizationOptions, createAuthorization, toCheckResponse } from 
 import type { CheckResponse } from "../../../src/proto/index.js";
 import { loadProtos } from "../../../src/server/protos.js";
 
-const noRules: Chain = { custom: [], authn: undefined, filters: [] };
+const noRules: Chain = { custom: [], authn: undefined, filters: [], own: [] };
 
 const snapshot: Snapshot = {
   generation: 3,
@@ -97,7 +97,12 @@ describe("the ext_authz service", () => {
   it("refuses as internal error when a provider breaks its promise", async () => {
     const rule = { ref: { key: "k", policy: "a/b", rule: 0 }, matches: () => true };
     const provider = () => Promise.reject(new Error("boom"));
-    const chain = { custom: [{ providerName: "p", provider, rules: [rule] }], authn: undefined, filters: [] };
+    const chain = {
+      custom: [{ providerName: "p", provider, rules: [rule] }],
+      authn: undefined,
+      filters: [],
+      own: [],
+    };
     const { ask } = service({ ...snapshot, plan: () => ({ http: chain, tcp: chain }) });
     expect((await ask({})).status?.code).toBe(13);
   });
