@@ -7,6 +7,7 @@ const chapters: readonly (readonly [prefix: string, title: string])[] = [
   ["GH03", "The mesh"],
   ["GH04", "Envoy RBAC"],
   ["GH05", "Legacy kinds"],
+  ["GH06", "Rego"],
 ];
 
 /** The text of `docs/diagnostics.md`. Throws when a code belongs to no chapter or stands twice. */

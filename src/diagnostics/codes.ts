@@ -13,8 +13,8 @@ export interface Code {
 
 /**
  * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
- * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds. `docs/diagnostics.md` is generated from this
- * table. Retired: GH0305 (field has no effect yet).
+ * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds; GH06xx: Rego. `docs/diagnostics.md` is generated
+ * from this table. Retired: GH0305 (field has no effect yet).
  */
 export const codes = {
   yamlSyntax: {
@@ -358,5 +358,77 @@ export const codes = {
     severity: "warning",
     title: "property is read from dynamic metadata",
     help: "A key that is no known property is compared with dynamic metadata of Envoy's RBAC filter, as in Istio; without it the subject matches nobody.",
+  },
+  regoCompile: {
+    code: "GH0601",
+    severity: "error",
+    title: "Rego module cannot be compiled",
+    help: "OPA's own compiler refuses the module; the message is OPA's. `gatehouse rego check` gives the same. Modules are in Rego v1 unless `regoVersion: v0` says otherwise: `if` and `contains` missing is the usual sign of a v0 policy.",
+  },
+  regoWarning: {
+    code: "GH0602",
+    severity: "warning",
+    title: "OPA warns of a Rego module",
+    help: "The module works, and OPA's compiler has something to say about it.",
+  },
+  regoBuiltin: {
+    code: "GH0603",
+    severity: "error",
+    title: "builtin that cannot be used",
+    help: "The policy calls a function that is not there when a request is decided. Nothing may wait for the network then, so `http.send` and DNS are refused at load: put what they would fetch into `data`, into a bundle that is polled, or, for keys of an issuer, the JWKS into `data` or a RequestAuthentication in front.",
+  },
+  regoData: {
+    code: "GH0604",
+    severity: "error",
+    title: "data document cannot be used",
+    help: "Data files of a policy are JSON or YAML and hold a mapping; those of one folder are joined, so no two may give one path two values.",
+  },
+  regoBundle: {
+    code: "GH0605",
+    severity: "error",
+    title: "bundle cannot be used",
+    help: "The bundle file is no OPA bundle, is larger than `maxBytes` when unpacked, or its signature does not verify with `publicKeyFile`. The last good configuration stays in force.",
+  },
+  regoBundleMissing: {
+    code: "GH0606",
+    severity: "warning",
+    title: "bundle has not arrived",
+    help: "The URL has not given the bundle yet. Until it does, the policy refuses what it is asked about, or lets it pass with `failOpen: true`.",
+  },
+  unsignedBundle: {
+    code: "GH0607",
+    severity: "warning",
+    title: "unsigned bundle over http",
+    help: "Whoever stands between the server and the URL can put another policy in its place. Ask by https, or have the bundle signed and name the key with `publicKeyFile`.",
+  },
+  regoModule: {
+    code: "GH0608",
+    severity: "error",
+    title: "wasm module cannot be used",
+    help: "A bundle's compiled policy must come from `opa build -t wasm` with its name section, since evaluation is metered and some of its functions are replaced when it is loaded; and it must answer the entrypoint. A bundle with sources is compiled here and has no such limits.",
+  },
+  regoCompiler: {
+    code: "GH0609",
+    severity: "error",
+    title: "Rego compiler gave no answer",
+    help: "The embedded compiler failed or took longer than its deadline. The log says more; a policy that makes it do so is worth reporting.",
+  },
+  downloadFailed: {
+    code: "GH0611",
+    severity: "warning",
+    title: "URL could not be fetched",
+    help: "The last attempt to fetch what a document names failed. It is tried again at its interval; until then what was fetched before stays in force.",
+  },
+  bundleRefused: {
+    code: "GH0612",
+    severity: "warning",
+    title: "bundle of a URL cannot be used",
+    help: "What the URL gives now is no bundle, too large, not signed as asked, or does not compile; the message says which, with the code that it would have as a file. What it gave before stays in force, and the rest of the configuration goes on. Without an earlier one the policy refuses what it is asked about, or lets it pass with `failOpen: true`.",
+  },
+  unknownRegoPolicy: {
+    code: "GH0610",
+    severity: "warning",
+    title: "extension provider names an unknown RegoPolicy",
+    help: "No RegoPolicy of this namespace and name is loaded. Every request that a CUSTOM policy sends to the provider is refused.",
   },
 } as const;

@@ -9,6 +9,17 @@ export interface Finding {
   /** Lower case, no final stop, user input in backticks, says what was expected. */
   readonly message: string;
   readonly path: Path;
+  /** Where exactly, when a text is meant that the document holds or names. */
+  readonly place?: TextPlace;
+}
+
+/** A place in a text that is no document. */
+export interface TextPlace {
+  /** Its file, relative to the document's own; undefined: the text is the value at the finding's path. */
+  readonly file: string | undefined;
+  /** 1-based, in the text. */
+  readonly line: number;
+  readonly column: number;
 }
 
 /** A finding with the place a person can go to. For the author of the configuration. */

@@ -7,6 +7,7 @@ export {
   formatDiagnostic,
   hasErrors,
   type Path,
+  type TextPlace,
 } from "./diagnostic.js";
 export { GatehouseError } from "./errors.js";
 export { show, showMisplaced, showNamed } from "./show.js";

@@ -13,11 +13,25 @@ export interface ResourceDocument {
   readonly spec: unknown;
 }
 
+/** How something behind a URL is kept up to date. */
+export interface Download {
+  readonly pollMs: number;
+  readonly timeoutMs: number;
+}
+
 /** A text that a document names and does not hold. */
 export interface Reference {
-  /** `file`: relative to the document's own file. `env`: a variable of the process's environment. */
-  readonly kind: "file" | "env";
+  /**
+   * Where it is, and what its text is. `file`, `bytes` and `folder` are relative to the document's own file; the text
+   * of `bytes` is base64, that of `folder` a JSON list of [path below it, text] in the order of paths. `env`: a
+   * variable of the process's environment. `download`: base64 of what an http(s) URL gave last, empty before.
+   */
+  readonly kind: "file" | "bytes" | "folder" | "env" | "download";
   readonly name: string;
+  /** Of `bytes` and `download`. */
+  readonly maxBytes?: number;
+  /** Of `download`. */
+  readonly download?: Download;
   /** Where the document names it, for findings. */
   readonly path: Path;
 }

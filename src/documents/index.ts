@@ -1,5 +1,5 @@
 export { type Attached, attachmentFields, readAttachment, type TargetRef } from "./attachment.js";
-export type { Parsed, Reference, ResourceDocument } from "./document.js";
+export type { Download, Parsed, Reference, ResourceDocument } from "./document.js";
 export { durationMs, durationWithin, parseDurationMs } from "./duration.js";
 export {
   asFields,
