@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from "node:fs";
-import type { ConfigFiles, FileReference, ReferencedFile, SourceFile } from "../config/index.js";
+import { basename, resolve } from "node:path";
+import type { ConfigFiles, FileReference, ReferencedFile, RegoFolder, SourceFile } from "../config/index.js";
 import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
 import { scanPath } from "./directory-scan.js";
 import { type FileFault, type FileText, readFileText } from "./file-text.js";
@@ -32,6 +33,8 @@ interface DirectorySourceOptions {
   readonly paths: readonly string[];
   /** A path without any document is no error. */
   readonly allowEmpty: boolean;
+  /** Folders of Rego that stand for a RegoPolicy each. */
+  readonly rego?: readonly string[];
 }
 
 /** Edits that come closer together than this are one. */
@@ -65,7 +68,11 @@ interface Reading extends Known {
  * Reads YAML and JSON files of the paths given, folders with all below them. File system calls are
  * synchronous, since they are ten times cheaper so: run it in a thread of its own, not in one that serves.
  */
-export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOptions): DirectorySource {
+export function createDirectorySource({
+  paths,
+  allowEmpty,
+  rego = [],
+}: DirectorySourceOptions): DirectorySource {
   let known: Known = { files: new Map(), named: new Map() };
   let last: ConfigFiles | undefined;
   /** What documents name, as it was when the last reading was told. */
@@ -90,7 +97,7 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
       if (entry.fault !== undefined) diagnostics.push(diagnose(file.path, entry.fault));
       if (entry.text !== undefined) files.push({ path: file.path, text: entry.text, root });
     }
-    const input = { files, diagnostics, roots: allowEmpty ? [] : paths };
+    const input = { files, diagnostics, roots: allowEmpty ? [] : paths, rego: rego.map(toFolder) };
     const named = new Map([...known.named].map(([key, old]) => [key, readReferenced(old.reference, old)]));
     const seen = new Set(found.flatMap((path) => path.directories));
     return { input, files: next, named, directories: seen };
@@ -209,6 +216,17 @@ export function createDirectorySource({ paths, allowEmpty }: DirectorySourceOpti
       watchers.clear();
     },
   };
+}
+
+/** A folder's path as given, if it ends in a name. */
+function toFolder(given: string): RegoFolder {
+  const path = given.replace(/(?<=.)\/+$/, "");
+  const name = basename(path);
+  return name === "" || name === "." || name === ".." ? whole(resolve(path)) : { path, name };
+}
+
+function whole(path: string): RegoFolder {
+  return { path, name: basename(path) };
 }
 
 const faultCodes = {

@@ -23,6 +23,8 @@ export interface FileReading {
   readonly maxBytes: number;
   /** Links are resolved in the path already: there is none at its end. */
   readonly isResolved?: true;
+  /** What the text is made of the bytes; `utf8` when absent. */
+  readonly encoding?: "utf8" | "base64";
 }
 
 /**
@@ -34,8 +36,11 @@ export function readFileText(found: Found, old: FileText | undefined, reading: F
   const seen = { ...found, young: Date.now() - found.changedMs < YOUNG_MS };
   try {
     const bytes = readFound(found, reading);
-    if (!(bytes instanceof Uint8Array)) return { ...seen, young: true, text: undefined, fault: bytes };
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (!Buffer.isBuffer(bytes)) return { ...seen, young: true, text: undefined, fault: bytes };
+    const text =
+      reading.encoding === "base64"
+        ? bytes.toString("base64")
+        : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     // The same string object tells everyone behind that nothing changed.
     return { ...seen, text: text === old?.text ? old.text : text, fault: undefined };
   } catch (error) {

@@ -1,9 +1,28 @@
 export { createDirectorySource, type DirectorySource } from "./directory-source.js";
+export { createDownloads, type Downloads } from "./downloads.js";
 export type { GrpcProviderOptions } from "./ext-authz-grpc.js";
 export type { HttpProviderOptions } from "./ext-authz-http.js";
 export { createHttpClient, type HttpClient } from "./http.js";
 export type { EgressOptions } from "./http-egress.js";
 export { createIntrospectionClient, type IntrospectionClient } from "./introspection.js";
+export { createOpaCompiler, type OpaCompiler, type OpaCompilerOptions } from "./opa-compiler.js";
+export type {
+  AuthorTools,
+  CheckRequest,
+  CheckResult,
+  Coverage,
+  DepsRequest,
+  DepsResult,
+  EvalRequest,
+  EvalResult,
+  FormatRequest,
+  FormatResult,
+  InspectRequest,
+  InspectResult,
+  TestOutcome,
+  TestRequest,
+  TestResult,
+} from "./opa-tools.js";
 export {
   type ClosableProvider,
   createProvider,

@@ -9,11 +9,12 @@ import {
   type RequestAuthentication,
 } from "../istio/index.js";
 import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
+import type { RegoPolicy } from "../rego/index.js";
 import { type ConnectIntrospection, compileCredentials } from "./credentials.js";
 import type { ExtensionProvider } from "./extension-provider.js";
 import { defaultMesh, type Egress, type Mesh } from "./mesh.js";
 import { makePlan, trustDomainsOf } from "./planning.js";
-import { type Compiled, indexPolicies } from "./policy-index.js";
+import { type Compiled, type CompiledRegoPolicy, indexPolicies } from "./policy-index.js";
 import { buildRegistry, type Named } from "./registry.js";
 import type { Endpoint, ServiceEntry } from "./registry-kinds.js";
 import type { ConfigUpdate, Resource } from "./resource.js";
@@ -29,6 +30,8 @@ export interface AssemblerOptions {
   readonly providers: (entry: ExtensionProvider, egress: Egress) => Provider | undefined;
   readonly jwt: JwtPorts;
   readonly introspection: ConnectIntrospection;
+  /** Makes a RegoPolicy ready to be asked; rejects when its program cannot be run. */
+  readonly rego: (policy: RegoPolicy) => Promise<Provider>;
   /** Told of every outcome of authentication. */
   readonly onAuthenticated: AuthnObserver;
 }
@@ -91,7 +94,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     for (const resource of [...again, ...upserts]) {
       const old = next.get(resource.id);
       const compiled =
-        sameMesh && old?.resource.hash === resource.hash ? old.compiled : compile(resource, mesh, options);
+        (sameMesh || resource.kind === "RegoPolicy") && old?.resource.hash === resource.hash
+          ? old.compiled
+          : await compile(resource, mesh, options);
       next.set(resource.id, { resource, compiled });
       if (++count % COMPILED_PER_TURN === 0) await pause();
     }
@@ -121,6 +126,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
           mesh === state.mesh
             ? state.providers
             : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry, mesh.egress)])),
+        rego: new Map([...compiledOf(resources)].flatMap(({ rego }) => (rego ? [providerOf(rego)] : []))),
         onAuthenticated: options.onAuthenticated,
       };
       const domainsChanged = mesh !== state.mesh;
@@ -172,6 +178,7 @@ const nothing: Compiled = {
   jwt: undefined,
   credentials: undefined,
   rbac: undefined,
+  rego: undefined,
   legacy: undefined,
 };
 
@@ -181,7 +188,7 @@ function settingsOf(mesh: Mesh): string {
 }
 
 /** INVARIANT: `spec` has the type that the kind's parser gives (see `kinds.ts`). */
-function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions): Compiled {
+async function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions): Promise<Compiled> {
   const { id, kind, spec } = resource;
   const trustDomains = trustDomainsOf(mesh);
   if (id.startsWith("security.istio.io/AuthorizationPolicy/")) {
@@ -206,7 +213,17 @@ function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions): Compi
     const filter = { enforced: ruleSet(rbac.rules, name), shadow: ruleSet(rbac.shadowRules, name) };
     return { ...nothing, rbac: { rbac, filter } };
   }
+  if (kind === "RegoPolicy") {
+    const policy = spec as RegoPolicy;
+    const name = `${policy.namespace}/${policy.name}`;
+    const ref = { key: name, policy: name, rule: undefined };
+    return { ...nothing, rego: { policy, own: { ref, provider: await ports.rego(policy) } } };
+  }
   return { ...nothing, credentials: compileCredentials(resource, mesh.egress, ports.introspection) };
+}
+
+function providerOf({ own: { ref, provider } }: CompiledRegoPolicy): [string, Provider] {
+  return [ref.policy, provider];
 }
 
 function ruleSet(rbac: Rbac | undefined, policy: string): RuleSet | undefined {

@@ -1,8 +1,16 @@
-import { type Code, codes, type Diagnostic, fileDiagnostic, type Path } from "../diagnostics/index.js";
+import {
+  type Code,
+  codes,
+  type Diagnostic,
+  fileDiagnostic,
+  type Path,
+  type TextPlace,
+} from "../diagnostics/index.js";
 import type { AuthorizationPolicy } from "../istio/index.js";
 import { splitDocuments } from "./documents.js";
-import { createKindTable, type KindTable } from "./kinds.js";
+import { createKindTable, type KindTable, type PreparePorts } from "./kinds.js";
 import { defaultMesh, type Mesh } from "./mesh.js";
+import { createPreparation, folderPolicy } from "./preparing.js";
 import {
   type ChunkReading,
   type DocumentReading,
@@ -18,14 +26,16 @@ import {
   type References,
   type Resolved,
 } from "./references.js";
-import type { ConfigFiles, ConfigUpdate, Resource, SourceFile } from "./resource.js";
-import { locator, type Position } from "./yaml-nodes.js";
+import type { ConfigFiles, ConfigUpdate, RegoFolder, Resource, SourceFile } from "./resource.js";
+import { insideScalar, locator, type Position } from "./yaml-nodes.js";
 
 interface CatalogOptions {
   readonly table?: KindTable;
   /** Awaited often, so that a thread that also serves is not held up. */
   readonly pause: () => Promise<void>;
   readonly references?: References;
+  /** Absent: a document that has to be compiled is an error. */
+  readonly ports?: PreparePorts;
 }
 
 /** Turns texts to resources, reading again only what changed. */
@@ -48,8 +58,20 @@ export function createCatalog({
   table = createKindTable(),
   pause,
   references = noReferences,
+  ports = noPorts,
 }: CatalogOptions): Catalog {
   const resolve = createReferenceResolver(references);
+  const prepare = createPreparation(ports);
+  const folders = new Map<string, Placement>();
+
+  /** The same placement as long as nothing about it changes. */
+  const folderOf = (folder: RegoFolder, rootNamespace: string): Placement => {
+    const key = JSON.stringify([folder, rootNamespace]);
+    const placement = folders.get(key) ?? folderPolicy(folder, rootNamespace, table);
+    folders.set(key, placement);
+    return placement;
+  };
+
   let files: ReadonlyMap<string, FileReading> = new Map();
   let chunks: ReadonlyMap<string, ChunkReading> = new Map();
   let good: ReadonlyMap<string, Resource> = new Map();
@@ -83,8 +105,14 @@ export function createCatalog({
       files = nextFiles;
       chunks = nextChunks;
       await pause();
-      const placements = [...nextFiles.values()].flatMap((file) => file.placements);
-      const whole = assemble(placements, resolve(placements), good);
+      const written = [...nextFiles.values()].flatMap((file) => file.placements);
+      const mesh = meshAmong(written);
+      const placements = [
+        ...written,
+        ...(input.rego ?? []).map((folder) => folderOf(folder, mesh.rootNamespace)),
+      ];
+      const resolved = await prepare(placements, resolve(placements, mesh.egress));
+      const whole = assemble(placements, resolved, good);
       const diagnostics = [...input.diagnostics, ...emptyRoots(input, nextFiles), ...whole.diagnostics];
       const worst = worstOf(diagnostics);
       if (worst === "error") return { ok: false, upserts: [], removed: [], diagnostics, worst };
@@ -126,6 +154,23 @@ interface Whole {
 const authorizationPolicies = "security.istio.io/AuthorizationPolicy/";
 const requestAuthentications = "security.istio.io/RequestAuthentication/";
 const meshes = "gatehouse.dev/Mesh/";
+const regoPolicies = "gatehouse.dev/RegoPolicy/";
+
+const noPorts: PreparePorts = {
+  rego: {
+    build: () => Promise.reject(new Error("Rego cannot be compiled here")),
+    openBundle: () => Promise.reject(new Error("bundles cannot be opened here")),
+  },
+};
+
+function meshAmong(placements: readonly Placement[]): Mesh {
+  for (const { reading } of placements) {
+    for (const { id, spec } of reading.documents) {
+      if (id.startsWith(meshes) && spec !== undefined) return spec as Mesh;
+    }
+  }
+  return defaultMesh;
+}
 
 /** Puts all documents together and looks at what only shows between them. */
 function assemble(
@@ -152,8 +197,8 @@ function assemble(
         );
         continue;
       }
-      for (const { code, path, message } of findings) {
-        diagnostics.push(diagnose(placement, document, code, path, message));
+      for (const { code, path, message, place } of findings) {
+        diagnostics.push(diagnose(placement, document, code, path, message, place));
       }
       resources.set(document.id, toResource(placement, document, before));
       if (document.id.startsWith(meshes)) meshDocuments.push([placement, document]);
@@ -174,7 +219,11 @@ function assemble(
       diagnostics.push(place(mark, file, line));
     }
   }
-  if (mesh !== undefined) diagnostics.push(...unknownProviders(custom, mesh));
+  if (mesh !== undefined) {
+    diagnostics.push(...unknownProviders(custom, mesh));
+    for (const place of meshDocuments.slice(0, 1))
+      diagnostics.push(...unknownPolicies(place, mesh, resources));
+  }
   if (mesh?.settings.envoyJwtPayloadKey !== undefined) diagnostics.push(...authentications.map(notEvaluated));
   return { resources, diagnostics: diagnostics.sort(byPlace) };
 }
@@ -202,6 +251,19 @@ function unknownProviders(
     });
 }
 
+function unknownPolicies(
+  [placement, document]: readonly [Placement, DocumentReading],
+  { extensionProviders }: Mesh,
+  resources: ReadonlyMap<string, Resource>,
+): Diagnostic[] {
+  return extensionProviders.flatMap(({ name, rego }, i) => {
+    if (rego === undefined || resources.has(`${regoPolicies}${rego.policy}`)) return [];
+    const message = `provider \`${name}\` names RegoPolicy \`${rego.policy}\`, which is not loaded; requests that CUSTOM policies send there are refused`;
+    const path = ["spec", "extensionProviders", i, "rego", "policy"];
+    return [diagnose(placement, document, codes.unknownRegoPolicy, path, message)];
+  });
+}
+
 /** The same object as before, when nothing about it changed. */
 function toResource(
   { file, line }: Placement,
@@ -224,15 +286,31 @@ function diagnose(
   code: Code,
   below: Path,
   message: string,
+  textPlace?: TextPlace,
 ): Diagnostic {
   const { reading, file, line, text } = placement;
+  if (textPlace?.file !== undefined) {
+    const { severity } = code;
+    const at = { file: besides(file, textPlace.file), line: textPlace.line, column: textPlace.column };
+    return { code: code.code, severity, message, ...at, resource: labelOf(document) };
+  }
+  if (placement.isMade)
+    return place({ code, message, resource: labelOf(document), line: 1, column: 1 }, file, line);
   const path = [...document.path, ...below];
   const positions = found.get(reading) ?? new Map<string, Position>();
   found.set(reading, positions);
   const key = path.join("\n");
   const position = positions.get(key) ?? locator(text)(path, "value");
   positions.set(key, position);
-  return place({ code, message, resource: labelOf(document), ...position }, file, line);
+  const inside = textPlace === undefined ? position : insideScalar(text, position, textPlace);
+  return place({ code, message, resource: labelOf(document), ...inside }, file, line);
+}
+
+/** The name of a file that is relative to another one, unless it begins at the root. */
+function besides(file: string, name: string): string {
+  if (name.startsWith("/")) return name;
+  const folder = file.slice(0, file.lastIndexOf("/") + 1);
+  return folder + name.replace(/^(?:\.\/)+/, "");
 }
 
 function place({ code, message, line, column, resource }: Mark, file: string, start: number): Diagnostic {

@@ -90,14 +90,14 @@ const otherProviders = [
 ] as const;
 
 /**
- * An authorizer that CUSTOM policies name. With neither `envoyExtAuthz…` it cannot be asked, and what would
- * ask it is refused.
+ * An authorizer that CUSTOM policies name. With neither `envoyExtAuthz…` nor `rego` it cannot be asked, and what
+ * would ask it is refused.
  */
 export interface ExtensionProvider {
   readonly name: string;
   readonly envoyExtAuthzGrpc?: EnvoyExtAuthzGrpc | undefined;
   readonly envoyExtAuthzHttp?: EnvoyExtAuthzHttp | undefined;
-  /** A policy of ours, which comes with a later version. */
+  /** A RegoPolicy: `NAMESPACE/NAME`. */
   readonly rego?: { readonly policy: string } | undefined;
 }
 

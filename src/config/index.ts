@@ -4,5 +4,11 @@ export type { ExtensionProvider } from "./extension-provider.js";
 export { lineOf } from "./line.js";
 export type { Egress, Mesh } from "./mesh.js";
 export { trustDomainsOf } from "./planning.js";
-export type { FileReference, ReferencedFile, References } from "./references.js";
-export type { ConfigFiles, ConfigUpdate, Origin, Resource, SourceFile } from "./resource.js";
+export type {
+  Downloaded,
+  DownloadReference,
+  FileReference,
+  ReferencedFile,
+  References,
+} from "./references.js";
+export type { ConfigFiles, ConfigUpdate, Origin, RegoFolder, Resource, SourceFile } from "./resource.js";

@@ -13,6 +13,13 @@ import {
   type RequestAuthentication,
 } from "../istio/index.js";
 import { parseEnvoyRbac } from "../rbac/index.js";
+import {
+  completeRegoPolicy,
+  parseRegoPolicy,
+  prepareRegoPolicy,
+  type RegoCompiler,
+  type RegoPolicy,
+} from "../rego/index.js";
 import type { Served } from "./head.js";
 import { parseMesh } from "./mesh.js";
 import { parseServiceEntry, parseWorkloadEntry } from "./registry-kinds.js";
@@ -28,6 +35,13 @@ export interface Kind {
    * parser gives references.
    */
   readonly complete?: (spec: unknown, texts: readonly string[]) => Parsed<unknown>;
+  /** Does what takes longer, once the spec is whole; `previous` is what it gave last for the resource. Never rejects. */
+  readonly prepare?: (spec: unknown, ports: PreparePorts, previous: unknown) => Promise<Parsed<unknown>>;
+}
+
+/** What kinds are made ready with. */
+export interface PreparePorts {
+  readonly rego: RegoCompiler;
 }
 
 /** Finds kinds by group and name. */
@@ -65,13 +79,21 @@ export const kinds: readonly Kind[] = [
     complete: (spec, texts) => completeTokenIntrospection(spec as TokenIntrospection, texts),
   },
   { ...gatehouse, kind: "ApiKeys", parse: parseApiKeys },
+  {
+    ...gatehouse,
+    kind: "RegoPolicy",
+    parse: parseRegoPolicy,
+    complete: (spec, texts) => completeRegoPolicy(spec as RegoPolicy, texts),
+    prepare: (spec, { rego }, previous) =>
+      prepareRegoPolicy(spec as RegoPolicy, rego, previous as RegoPolicy | undefined),
+  },
 ];
 
 /** Groups in which an unknown kind is an error, also those whose kinds come with later versions. */
 const groups = [security.group, "rbac.istio.io", networking.group, "telemetry.istio.io", gatehouse.group];
 
 /** Kinds of later versions: in a foreign group their name is a slip as well. */
-const laterKinds = ["Telemetry", "RegoPolicy", "Quota", "Metric", "BodyPolicy"];
+const laterKinds = ["Telemetry", "Quota", "Metric", "BodyPolicy"];
 
 /** Makes the table. */
 export function createKindTable(list: readonly Kind[] = kinds): KindTable {

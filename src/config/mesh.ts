@@ -136,11 +136,14 @@ function toMesh(spec: Spec): Mesh {
       defaultWorkload: toWorkload(spec.defaultWorkload),
       clientCertHeaders: toClientCertHeaders(spec.clientCertHeaders),
     },
-    extensionProviders: spec.extensionProviders.map(({ name, envoyExtAuthzGrpc, envoyExtAuthzHttp }) => ({
-      name,
-      envoyExtAuthzGrpc,
-      envoyExtAuthzHttp,
-    })),
+    extensionProviders: spec.extensionProviders.map(
+      ({ name, envoyExtAuthzGrpc, envoyExtAuthzHttp, rego }) => ({
+        name,
+        envoyExtAuthzGrpc,
+        envoyExtAuthzHttp,
+        rego,
+      }),
+    ),
     egress: spec.egress,
     jwt: { clockSkewSeconds: Math.floor(spec.jwt.clockSkew / 1000), strict: spec.jwt.strict },
     multipleCustomProviders: spec.multipleCustomProviders,
@@ -176,16 +179,13 @@ function checkProviders({ extensionProviders }: Spec): Finding[] {
       findings.push(finding(codes.duplicateProvider, [...path, "name"], message));
     }
     seen.add(name);
-    if (envoyExtAuthzGrpc !== undefined && envoyExtAuthzHttp !== undefined) {
-      const message = "expected one of envoyExtAuthzGrpc and envoyExtAuthzHttp, not both";
+    const authorizers = [envoyExtAuthzGrpc, envoyExtAuthzHttp, provider.rego].filter(Boolean).length;
+    if (authorizers > 1) {
+      const message = "expected one of envoyExtAuthzGrpc, envoyExtAuthzHttp and rego, not several";
       findings.push(finding(codes.invalidValue, path, message));
     }
-    if (envoyExtAuthzGrpc === undefined && envoyExtAuthzHttp === undefined) {
-      const what =
-        provider.rego === undefined
-          ? "names neither envoyExtAuthzGrpc nor envoyExtAuthzHttp"
-          : "is a Rego policy, which is not served yet";
-      const message = `extension provider \`${name}\` ${what}, requests that CUSTOM policies send there are refused`;
+    if (authorizers === 0) {
+      const message = `extension provider \`${name}\` names none of envoyExtAuthzGrpc, envoyExtAuthzHttp and rego, requests that CUSTOM policies send there are refused`;
       findings.push(finding(codes.providerCannotBeAsked, path, message));
     }
     return findings;

@@ -18,6 +18,8 @@ export interface PlanningContext {
   readonly mesh: Mesh;
   /** By name; undefined when it cannot be asked. */
   readonly providers: ReadonlyMap<string, Provider | undefined>;
+  /** RegoPolicies by `NAMESPACE/NAME`. */
+  readonly rego: ReadonlyMap<string, Provider>;
   readonly onAuthenticated: AuthnObserver;
 }
 
@@ -60,6 +62,7 @@ function makeChain(
     custom: customFilters(custom, protocol, context),
     authn: protocol === "http" ? authenticationOf(selected, workload, context) : undefined,
     filters: [...filters, ...legacyFilters, ...rbac.map(({ filter }) => filter)],
+    own: selected.rego.map(({ own }) => own),
   };
 }
 
@@ -91,14 +94,15 @@ function authenticationOf(
 function customFilters(
   custom: readonly CustomRules[],
   protocol: Protocol,
-  { mesh, providers }: PlanningContext,
+  { mesh, providers, rego }: PlanningContext,
 ): CustomFilter[] {
   const tooMany = custom.length > 1 && !mesh.multipleCustomProviders;
   return custom.flatMap(({ provider: providerName, rules }): CustomFilter[] => {
     if (tooMany) return [{ providerName, provider: undefined, rules }];
     const entry = mesh.extensionProviders.find(({ name }) => name === providerName);
     if (protocol === "tcp" && entry?.envoyExtAuthzHttp !== undefined) return [];
-    return [{ providerName, provider: providers.get(providerName), rules }];
+    const provider = entry?.rego === undefined ? providers.get(providerName) : rego.get(entry.rego.policy);
+    return [{ providerName, provider, rules }];
   });
 }
 

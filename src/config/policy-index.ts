@@ -1,5 +1,6 @@
 import type { Workload } from "../attributes/index.js";
 import type { CredentialCheck, JwtCheck, JwtRule } from "../authn/index.js";
+import type { OwnPolicy } from "../engine/index.js";
 import {
   type Attachment,
   type CompiledAuthorizationPolicy,
@@ -10,6 +11,7 @@ import {
   selects,
 } from "../istio/index.js";
 import type { EnvoyRbac, RbacFilter } from "../rbac/index.js";
+import type { RegoPolicy } from "../rego/index.js";
 
 /** An EnvoyRbac document, ready to be asked. */
 export interface CompiledEnvoyRbac {
@@ -21,6 +23,12 @@ export interface CompiledEnvoyRbac {
 export interface CompiledRequestAuthentication {
   readonly authentication: RequestAuthentication;
   readonly checks: ReadonlyMap<JwtRule, JwtCheck>;
+}
+
+/** A RegoPolicy document, ready to be asked. */
+export interface CompiledRegoPolicy {
+  readonly policy: RegoPolicy;
+  readonly own: OwnPolicy;
 }
 
 /** A TokenIntrospection or ApiKeys document, ready to judge credentials. */
@@ -35,6 +43,7 @@ export interface Compiled {
   readonly jwt: CompiledRequestAuthentication | undefined;
   readonly credentials: CompiledCredentials | undefined;
   readonly rbac: CompiledEnvoyRbac | undefined;
+  readonly rego: CompiledRegoPolicy | undefined;
   readonly legacy: LegacyResource | undefined;
 }
 
@@ -46,6 +55,8 @@ export interface Selected {
   readonly credentials: readonly CompiledCredentials[];
   /** In the order of namespace and name. */
   readonly rbac: readonly CompiledEnvoyRbac[];
+  /** In the order of namespace and name, without those that act only as providers. */
+  readonly rego: readonly CompiledRegoPolicy[];
   /** Only what can matter to the workload. */
   readonly legacy: readonly LegacyResource[];
 }
@@ -69,6 +80,7 @@ interface Namespace {
   readonly jwt: Shelf<CompiledRequestAuthentication>;
   readonly credentials: Shelf<CompiledCredentials>;
   readonly rbac: Shelf<CompiledEnvoyRbac>;
+  readonly rego: Shelf<CompiledRegoPolicy>;
   /** Roles and bindings. */
   readonly legacy: LegacyResource[];
 }
@@ -92,6 +104,7 @@ export async function indexPolicies(
       jwt: emptyShelf(),
       credentials: emptyShelf(),
       rbac: emptyShelf(),
+      rego: emptyShelf(),
       legacy: [],
     };
     namespaces.set(name, known);
@@ -105,12 +118,14 @@ export async function indexPolicies(
     scoped ||= !isMeshWide(attachment, rootNamespace);
     shelve(kind(namespaceOf(attachment.namespace)), attachment, item);
   };
-  for (const { policies, jwt, credentials, rbac, legacy } of compiled) {
+  for (const { policies, jwt, credentials, rbac, rego, legacy } of compiled) {
     for (const policy of policies) put((namespace) => namespace.policies, policy.policy, policy);
     if (jwt !== undefined) put((namespace) => namespace.jwt, jwt.authentication, jwt);
     if (credentials !== undefined) {
       put((namespace) => namespace.credentials, credentials.attachment, credentials);
     }
+    if (rego !== undefined && !rego.policy.providerOnly)
+      put((namespace) => namespace.rego, rego.policy, rego);
     if (rbac !== undefined) put((namespace) => namespace.rbac, attachmentOf(rbac), rbac);
     if (legacy?.kind === "ServiceRole" || legacy?.kind === "ServiceRoleBinding") {
       namespaceOf(legacy.namespace).legacy.push(legacy);
@@ -147,6 +162,10 @@ export async function indexPolicies(
           .flatMap(({ rbac }) => candidates(rbac, workload))
           .filter((rbac) => applies(attachmentOf(rbac)))
           .sort(byName),
+        rego: found
+          .flatMap(({ rego }) => candidates(rego, workload))
+          .filter(({ policy }) => applies(policy))
+          .sort(({ own: a }, { own: b }) => compareTexts(a.ref.policy, b.ref.policy)),
         legacy: [...configs, ...(own?.legacy ?? [])],
       };
     },

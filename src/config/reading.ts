@@ -27,6 +27,7 @@ export interface DocumentReading {
   /** Texts that the spec lacks; the document's file decides what they are, so they are not looked at here. */
   readonly references: readonly Reference[];
   readonly complete: Kind["complete"];
+  readonly prepare: Kind["prepare"];
   /** Where the document stands in its chunk. */
   readonly path: Path;
   readonly line: number;
@@ -47,6 +48,8 @@ export interface Placement {
   readonly line: number;
   readonly text: string;
   readonly reading: ChunkReading;
+  /** Its text stands in no file: what is said of it is said of `file` as a whole. */
+  readonly isMade?: true;
 }
 
 /** Names a text by its content. */
@@ -81,8 +84,8 @@ export function readChunk(text: string, chunkHash: string, table: KindTable): Ch
     const line = path.length === 0 ? 1 : locateOnce(path, "value").line;
     const id = `${group}/${kind}/${namespace}/${name}`;
     const hash = path.length === 0 ? chunkHash : `${chunkHash}:${i}`;
-    const { spec, references, complete } = read;
-    return [{ id, kind, namespace, name, hash, spec, references, complete, path, line }];
+    const { spec, references, complete, prepare } = read;
+    return [{ id, kind, namespace, name, hash, spec, references, complete, prepare, path, line }];
   });
   return { hash: chunkHash, documents, marks };
 }
@@ -93,6 +96,7 @@ interface Read {
   readonly findings: readonly Finding[];
   readonly references: readonly Reference[];
   readonly complete: Kind["complete"];
+  readonly prepare: Kind["prepare"];
 }
 
 const noReferences: readonly Reference[] = [];
@@ -102,7 +106,8 @@ function readDocument(value: unknown, table: KindTable): Read {
   const { document, group } = head;
   if (document === undefined) {
     const { findings } = head;
-    return { head, spec: undefined, findings, references: noReferences, complete: undefined };
+    const nothing = { references: noReferences, complete: undefined, prepare: undefined };
+    return { head, spec: undefined, findings, ...nothing };
   }
   const kind = table.find(group, document.kind);
   let parsed: Parsed<unknown>;
@@ -120,6 +125,7 @@ function readDocument(value: unknown, table: KindTable): Read {
     findings: [...head.findings, ...parsed.findings],
     references: parsed.references ?? noReferences,
     complete: kind?.complete,
+    prepare: kind?.prepare,
   };
 }
 

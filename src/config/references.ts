@@ -1,5 +1,6 @@
 import { type Code, codes, type Finding, finding, show } from "../diagnostics/index.js";
-import type { Parsed, Reference } from "../documents/index.js";
+import type { Download, Parsed, Reference } from "../documents/index.js";
+import type { Egress } from "./mesh.js";
 import { type DocumentReading, hashOf, type Placement } from "./reading.js";
 
 /** A file that a document names. */
@@ -9,6 +10,24 @@ export interface FileReference {
   /** The document's own file: a relative name starts beside it. */
   readonly document: string;
   readonly name: string;
+  /** What its text is, see `Reference`. */
+  readonly kind: "file" | "bytes" | "folder";
+  /** Undefined: what is usual for keys and secrets; of a folder all files together. */
+  readonly maxBytes: number | undefined;
+}
+
+/** What a URL gave last. */
+export interface Downloaded {
+  /** base64; empty before the first answer. */
+  readonly text: string;
+  /** Why the last attempt brought nothing, in words of ours; undefined when it did, or none was made. */
+  readonly failure: string | undefined;
+}
+
+/** Something behind a URL that a document names. */
+export interface DownloadReference extends Download {
+  readonly url: string;
+  readonly maxBytes: number;
 }
 
 /** What became of a FileReference. A message never holds a part of the text. */
@@ -29,6 +48,11 @@ export interface References {
   readonly files: (named: readonly FileReference[]) => readonly ReferencedFile[];
   /** A variable of the environment; undefined when it is not set. */
   readonly variable: (name: string) => string | undefined;
+  /**
+   * What the URLs gave last, in their order. Called like `files`: from then on
+   * these, and no others, are asked again and again, and whatever they give anew is a change of the configuration.
+   */
+  readonly downloads: (named: readonly DownloadReference[], egress: Egress) => readonly Downloaded[];
 }
 
 /** The secret itself may stand in the place of the variable that holds it: only what is hardly one is repeated. */
@@ -41,6 +65,7 @@ export const noReferences: References = {
     return named.map(() => ({ text: undefined, code: codes.referenceUnreadable, message }));
   },
   variable: () => undefined,
+  downloads: (named) => named.map(() => ({ text: "", failure: "nothing can be downloaded here" })),
 };
 
 /** A document with the texts that it names. */
@@ -59,12 +84,12 @@ export interface Resolved {
 }
 
 /** Resolves references, completing again only what got other texts. */
-export type ReferenceResolver = (placements: readonly Placement[]) => Resolved;
+export type ReferenceResolver = (placements: readonly Placement[], egress: Egress) => Resolved;
 
-type Text = ReferencedFile | { readonly text: string };
+type Text = ReferencedFile | Downloaded | { readonly text: string };
 
 /** Makes a resolver with a memory of its own. */
-export function createReferenceResolver({ files, variable }: References): ReferenceResolver {
+export function createReferenceResolver({ files, variable, downloads }: References): ReferenceResolver {
   const memory = new WeakMap<DocumentReading, { texts: readonly string[]; completed: Completed }>();
 
   const complete = (document: DocumentReading, found: readonly Text[]): Completed => {
@@ -72,14 +97,15 @@ export function createReferenceResolver({ files, variable }: References): Refere
     if (findings.length > 0 || document.spec === undefined) {
       return { document: { ...document, spec: undefined }, findings };
     }
+    const stale = document.references.flatMap((reference, i) => failureOf(reference, found[i]));
     const texts = found.map(({ text }) => text ?? "");
     const known = memory.get(document);
-    if (known?.texts.every((text, i) => text === texts[i])) return known.completed;
+    if (known?.texts.every((text, i) => text === texts[i])) return withFindings(known.completed, stale);
     const parsed = completeSpec(document, texts);
     const hash = `${document.hash}+${hashOf(JSON.stringify(texts))}`;
     const completed = { document: { ...document, hash, spec: parsed.spec }, findings: parsed.findings };
     memory.set(document, { texts, completed });
-    return completed;
+    return withFindings(completed, stale);
   };
 
   const readVariable = ({ name }: Reference): Text => {
@@ -89,7 +115,7 @@ export function createReferenceResolver({ files, variable }: References): Refere
     return { text: undefined, code: codes.variableMissing, message };
   };
 
-  return (placements) => {
+  return (placements, egress) => {
     // A document's text twice is one reading twice, and an error of its own: the first place counts.
     const naming = new Map<DocumentReading, Placement>();
     for (const placement of placements) {
@@ -98,16 +124,18 @@ export function createReferenceResolver({ files, variable }: References): Refere
       }
     }
     const wanted = [...naming].flatMap(([{ references }, { root, file }]) =>
-      references
-        .filter(({ kind }) => kind === "file")
-        .map(({ name }): FileReference => ({ root, document: file, name })),
+      references.flatMap(({ kind, name, maxBytes }): FileReference[] =>
+        kind === "env" || kind === "download" ? [] : [{ root, document: file, name, kind, maxBytes }],
+      ),
     );
+    const downloaded = downloads([...naming.keys()].flatMap(downloadsOf), egress)[Symbol.iterator]();
     const read = files(wanted)[Symbol.iterator]();
     const completed = new Map<DocumentReading, Completed>();
     const named = new Map<string, DocumentReading>();
     for (const document of naming.keys()) {
       const found = document.references.map((reference): Text => {
         if (reference.kind === "env") return readVariable(reference);
+        if (reference.kind === "download") return downloaded.next().value as Downloaded;
         const file = read.next().value as ReferencedFile;
         if (file.text !== undefined) for (const path of file.paths) named.set(path, document);
         return file;
@@ -118,8 +146,24 @@ export function createReferenceResolver({ files, variable }: References): Refere
   };
 }
 
+function downloadsOf({ references }: DocumentReading): DownloadReference[] {
+  return references.flatMap(({ kind, name: url, maxBytes = 0, download }) =>
+    kind === "download" && download !== undefined ? [{ url, maxBytes, ...download }] : [],
+  );
+}
+
 function faultOf({ path }: Reference, found: Text | undefined): Finding[] {
   return found?.text === undefined && found !== undefined ? [finding(found.code, path, found.message)] : [];
+}
+
+function failureOf({ path }: Reference, found: Text | undefined): Finding[] {
+  if (found === undefined || !("failure" in found) || found.failure === undefined) return [];
+  const message = `the last attempt to fetch it failed: ${found.failure}${found.text === "" ? "" : "; what it gave before stays"}`;
+  return [finding(codes.downloadFailed, path, message)];
+}
+
+function withFindings(completed: Completed, more: readonly Finding[]): Completed {
+  return more.length === 0 ? completed : { ...completed, findings: [...completed.findings, ...more] };
 }
 
 function completeSpec({ spec, kind, complete }: DocumentReading, texts: readonly string[]): Parsed<unknown> {

@@ -51,4 +51,14 @@ export interface ConfigFiles {
   readonly diagnostics: readonly Diagnostic[];
   /** Configuration paths each of which must hold a document. */
   readonly roots?: readonly string[];
+  /** Folders of Rego that stand for a RegoPolicy each, for the whole mesh. */
+  readonly rego?: readonly RegoFolder[];
+}
+
+/** A folder of `.rego` and data files. */
+export interface RegoFolder {
+  /** As diagnostics print it. */
+  readonly path: string;
+  /** Its own name, that is the last part of the path; from the folder around it, it leads there. */
+  readonly name: string;
 }

@@ -96,6 +96,15 @@ export function locator(text: string): Locate {
   };
 }
 
+/** The place in the document of a place in the text of one of its scalars; `start` is where the scalar begins. */
+export function insideScalar(text: string, start: Position, place: Position): Position {
+  const lines = text.split("\n");
+  const isBlock = /^[|>]/.test((lines[start.line - 1] ?? "").slice(start.column - 1));
+  if (!isBlock) return start;
+  const first = lines.slice(start.line).find((line) => line.trim() !== "") ?? "";
+  return { line: start.line + place.line, column: first.search(/\S|$/) + place.column };
+}
+
 function open(text: string): { document: Document; at: (offset: number) => Position } {
   const lines = new LineCounter();
   const document = parseDocument(text, {

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AuthnObserver, JwtPorts } from "../authn/index.js";
 import { type Assembler, createAssembler, type Mesh, meshOf } from "../config/index.js";
 import type { Snapshot } from "../engine/index.js";
+import { createRegoProvider, type RegoPorts } from "../rego/index.js";
 import type { Metrics } from "../telemetry/index.js";
 import type { ConfigChange } from "./configuration.js";
 import { createIntrospectionPool } from "./introspection.js";
@@ -23,13 +24,14 @@ export interface BuilderPorts {
   readonly metrics: Pick<Metrics, "providerAsked" | "introspected">;
   readonly jwt: JwtPorts;
   readonly onAuthenticated: AuthnObserver;
+  readonly rego: RegoPorts;
 }
 
 /** No request that began under an older snapshot is still under way after this time. */
 const RETIRE_MS = 60_000;
 
 /** Makes a builder that knows no configuration yet. */
-export function createBuilder({ metrics, jwt, onAuthenticated }: BuilderPorts): Builder {
+export function createBuilder({ metrics, jwt, onAuthenticated, rego }: BuilderPorts): Builder {
   const pool = createProviderPool(metrics);
   const introspection = createIntrospectionPool(metrics);
   const fresh = (): Assembler =>
@@ -38,6 +40,7 @@ export function createBuilder({ metrics, jwt, onAuthenticated }: BuilderPorts): 
       providers: pool.provide,
       jwt,
       introspection: introspection.provide,
+      rego: (policy) => createRegoProvider(policy, rego),
       onAuthenticated,
     });
   let assembler = fresh();

@@ -11,6 +11,12 @@ export interface ConfigThreadOptions {
   readonly paths: readonly string[];
   /** A path without any document is no error. */
   readonly allowEmpty: boolean;
+  /** Folders of Rego that stand for a RegoPolicy each. */
+  readonly rego?: readonly string[];
+  /** Where compiled policies are kept; absent: only in memory. */
+  readonly cacheDir?: string | undefined;
+  /** The first update waits so long for what documents name by URL, in milliseconds; 0 when absent. */
+  readonly awaitDownloadsMs?: number;
   /** Variables that documents may name; absent: none. */
   readonly environment?: Environment;
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { createDirectorySource } from "../adapters/index.js";
-import { createCatalog } from "../config/index.js";
+import { createDirectorySource, createDownloads, createOpaCompiler } from "../adapters/index.js";
+import { type ConfigUpdate, createCatalog } from "../config/index.js";
 import { pack, type ToConfigThread } from "./config-messages.js";
 import type { ConfigThreadOptions } from "./config-thread.js";
 
@@ -10,21 +10,39 @@ function run(): void {
   const options = workerData as ConfigThreadOptions;
   const source = createDirectorySource(options);
   const environment = options.environment ?? {};
+  const compiler = createOpaCompiler({ cacheDir: options.cacheDir });
+  const downloads = createDownloads({ onChange: () => void source.reload() });
   const catalog = createCatalog({
     pause: () => nextTurn(),
+    ports: { rego: compiler },
     references: {
       files: source.readNamed,
+      downloads: downloads.follow,
       variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
     },
   });
   const sent = new Map<string, string>();
+  let patience = options.awaitDownloadsMs ?? 0;
   source.watch(async (files) => {
-    const message = pack(await catalog.update(files), sent);
+    let update = await catalog.update(files);
+    if (patience > 0 && downloads.isWaiting()) {
+      await downloads.settled(patience);
+      update = join(update, await catalog.update(files));
+    }
+    patience = 0;
+    const message = pack(update, sent);
     parentPort?.postMessage(message, [...message.parts]);
   });
   parentPort?.on("message", (message: ToConfigThread) => {
     if (message.type === "reload") void source.reload();
   });
+}
+
+/** Two steps as one. */
+function join(first: ConfigUpdate, second: ConfigUpdate): ConfigUpdate {
+  const upserts = new Map([...first.upserts, ...second.upserts].map((resource) => [resource.id, resource]));
+  for (const id of second.removed) upserts.delete(id);
+  return { ...second, upserts: [...upserts.values()], removed: [...first.removed, ...second.removed] };
 }
 
 run();

@@ -2,6 +2,7 @@ import type { MetricObject } from "prom-client";
 import type { Resource } from "../config/index.js";
 import type { DecisionRecord } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
+import type { Environment } from "./config-thread.js";
 import type { ServingOptions } from "./options.js";
 
 /** The JWKS of a source of keys, by the name that adapters give it; undefined: it has none. */
@@ -16,7 +17,12 @@ export type ToWorker =
   | KeysMessage
   /** Answers `refresh_keys`, after the keys that it brought; no fetch would come about for `closedMs`. */
   | { readonly type: "keys_refreshed"; readonly name: string; readonly closedMs: number }
-  | { readonly type: "init"; readonly options: ServingOptions; readonly logLevel: string }
+  | {
+      readonly type: "init";
+      readonly options: ServingOptions;
+      readonly logLevel: string;
+      readonly environment: Environment;
+    }
   /** A part of the upserts of the `build` that follows. */
   | { readonly type: "upserts"; readonly resources: readonly Resource[] }
   | {

@@ -19,6 +19,10 @@ export interface ServingOptions {
 export interface ServerOptions extends ServingOptions {
   /** Files and folders of YAML. */
   readonly configPaths: readonly string[];
+  /** Folders of Rego that stand for a RegoPolicy each. */
+  readonly regoPaths: readonly string[];
+  /** Where compiled policies are kept; undefined: only in memory. */
+  readonly cacheDir: string | undefined;
   readonly allowEmpty: boolean;
   /** Serve, and deny all, although the first configuration has errors. */
   readonly allowInvalidStart: boolean;
@@ -43,6 +47,8 @@ export const defaults: Omit<ServerOptions, "configPaths"> = {
   allowClients: [],
   decisions: 1000,
   tokenCache: 10_000,
+  regoPaths: [],
+  cacheDir: undefined,
   allowEmpty: false,
   allowInvalidStart: false,
   grpcAddress: "127.0.0.1:9191",

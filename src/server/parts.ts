@@ -1,3 +1,4 @@
 export { createBuilder } from "./builder.js";
 export { createKeys } from "./keys.js";
 export { loadProtos } from "./protos.js";
+export { createRegoPorts } from "./rego.js";

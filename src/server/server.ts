@@ -68,6 +68,8 @@ export async function startServer(
     const source = startConfigThread({
       paths: options.configPaths,
       allowEmpty: options.allowEmpty,
+      rego: options.regoPaths,
+      cacheDir: options.cacheDir,
       ...(ports.environment && { environment: ports.environment }),
     });
     closers.push(() => source.close());

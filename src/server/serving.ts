@@ -13,6 +13,7 @@ import { createTransport } from "./grpc.js";
 import { createObserver } from "./observe.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
 import { loadProtos } from "./protos.js";
+import { createRegoPorts } from "./rego.js";
 import { createRotatingTls } from "./tls.js";
 
 /** One process's part in serving: a gRPC server and the snapshot that it decides by. */
@@ -47,6 +48,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       verifier: createTokenVerifier(createTokenCache(options.tokenCache, () => performance.now())),
     },
     onAuthenticated: metrics.authenticated,
+    rego: createRegoPorts(ports),
   });
   const tls =
     options.tls === undefined

@@ -18,6 +18,7 @@ function runWorker(init: Init): (message: ToWorker) => Promise<void> {
   const ports: ServerPorts & { metrics: Metrics } = {
     logger,
     now: Date.now,
+    environment: init.environment,
     metrics: createMetrics({ processMetrics: true }),
   };
   survive(ports);

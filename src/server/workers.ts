@@ -95,7 +95,9 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
       link.kill();
       throw error;
     }
-    link.send({ type: "init", options: options.serving, logLevel: logger.level });
+    // A copy: what the process itself has there cannot be sent.
+    const environment = { ...options.environment };
+    link.send({ type: "init", options: options.serving, logLevel: logger.level, environment });
     for (const message of options.keys.messages()) link.send(message);
     return member;
   };

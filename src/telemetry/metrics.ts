@@ -4,6 +4,7 @@ import { createAuthnMetrics } from "./authn-metrics.js";
 import { type CheckOutcome, createCheckMetrics } from "./check-metrics.js";
 import { createIntrospectionMetrics, type IntrospectionMetrics } from "./introspection-metrics.js";
 import { createKeyMetrics, type KeyMetrics } from "./key-metrics.js";
+import { createRegoMetrics, type RegoMetrics } from "./rego-metrics.js";
 
 /**
  * How a reload ended: `ok`, `invalid` (the configuration has errors), `failed` (it could not be put in
@@ -27,7 +28,7 @@ export interface ConfigGauges {
 }
 
 /** The process's metrics. Recording never throws; label values come from closed sets. */
-export interface Metrics extends KeyMetrics {
+export interface Metrics extends KeyMetrics, RegoMetrics {
   /** `seconds` is from the decoded request to its decision. */
   checked(outcome: CheckOutcome, seconds: number): void;
   readonly authenticated: AuthnObserver;
@@ -99,6 +100,7 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
     configured: config,
     ...workers,
     ...createKeyMetrics(registers),
+    ...createRegoMetrics(registers),
     async values() {
       return [
         ...checks.values(),

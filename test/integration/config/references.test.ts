@@ -56,7 +56,7 @@ interface Watched {
 const follow = (...paths: string[]): Watched => {
   const source = createDirectorySource({ paths, allowEmpty: false });
   open.push(source);
-  const references = { files: source.readNamed, variable: () => undefined };
+  const references = { files: source.readNamed, variable: () => undefined, downloads: () => [] };
   const catalog = createCatalog({
     table: createKindTable([...kinds, note]),
     references,

@@ -179,7 +179,6 @@ describe("an extension provider", () => {
 
   it.each([
     [{ name: "a" }, `GH0303 ${at}`],
-    [{ name: "a", rego: { policy: "shop/orders" } }, `GH0303 ${at}`],
     [{ name: "a", zipkin: { service: "x", port: 1 } }, `GH0303 ${at}`],
   ])("%j that cannot be asked is a warning", (entry, finding) => {
     expect(said({ extensionProviders: [entry] })).toEqual([finding]);

@@ -64,6 +64,7 @@ const surroundings = (
         return { text: undefined, code: codes.referenceUnreadable, message: `no \`${name}\`` };
       });
     },
+    downloads: (named) => named.map(() => ({ text: "", failure: undefined })),
     variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
   };
   return { references, asked, texts };
@@ -93,8 +94,8 @@ describe("a document that names texts", () => {
     expect(upserts.map(({ spec }) => spec)).toEqual([{ texts: ["more", "keys", "hush"] }]);
     expect(around.asked).toEqual([
       [
-        { root: "conf", document: "conf/a.yaml", name: "l" },
-        { root: "conf", document: "conf/a.yaml", name: "k" },
+        { root: "conf", document: "conf/a.yaml", name: "l", kind: "file", maxBytes: undefined },
+        { root: "conf", document: "conf/a.yaml", name: "k", kind: "file", maxBytes: undefined },
       ],
     ]);
   });
