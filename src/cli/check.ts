@@ -6,10 +6,13 @@ import type { ConfigUpdate } from "../config/index.js";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
+import type { RegoPorts } from "../rego/index.js";
 import { loadParts, type Protos } from "../server/index.js";
 import { explain, type Miss, placeOfDecision } from "./explain.js";
+import { type Asked, describeRego, explainRego, type RegoExplanation } from "./explain-rego.js";
 import { readConfig } from "./load.js";
 import { createJsonReader } from "./proto-json.js";
+import { withOpa } from "./rego-opa.js";
 import { responseJson } from "./response-json.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -18,6 +21,8 @@ export interface CheckOptions {
   /** A file, or `-` for standard input. */
   readonly request: string;
   readonly config: readonly string[];
+  /** Folders of Rego. */
+  readonly rego?: readonly string[] | undefined;
   readonly output: string;
   readonly explain: boolean;
 }
@@ -41,6 +46,8 @@ interface Report {
   readonly nearest_miss: Miss | null;
   /** Who called and why other credentials were refused; absent when the request showed none. */
   readonly authn?: AuthnRecord;
+  /** The policies in Rego that were asked, in order; absent when there are none or nothing is to be explained. */
+  readonly rego?: readonly RegoExplanation[];
   /** The CheckResponse that Envoy would get, in proto3 JSON. */
   readonly response: unknown;
 }
@@ -57,20 +64,28 @@ export async function checkOnce(
   if (options.output !== "text" && options.output !== "json") {
     throw new GatehouseError("bad_flag", `unknown output \`${options.output}\`, expected text or json`);
   }
-  const { createBuilder, createKeys, loadProtos } = await loadParts();
+  const { createBuilder, createKeys, createRegoPorts, loadProtos } = await loadParts();
   const protos = loadProtos();
   const bytes = encodeRequest(await readRequest(options.request, streams), protos);
-  const update = await readConfig(options.config, streams.env);
+  const update = await readConfig({ paths: options.config, rego: options.rego }, streams.env);
   if (!update.ok) {
     for (const diagnostic of update.diagnostics) streams.err(`${formatDiagnostic(diagnostic)}\n`);
     streams.err("error: the configuration has errors\n");
     return exit.findings;
   }
   const keys = createKeys({ ...quiet, now: Date.now });
+  const asked: Asked[] = [];
+  const regoPorts = createRegoPorts({
+    now: Date.now,
+    environment: streams.env,
+    metrics: { regoFailed: () => {} },
+    logger: { warn: (fields) => streams.err(`${JSON.stringify(fields)}\n`) },
+  });
   const builder = createBuilder({
     metrics: { providerAsked: () => {}, introspected: () => {} },
     jwt: { keys: keys.sources, verifier: createTokenVerifier(createTokenCache(0, Date.now)) },
     onAuthenticated: () => {},
+    rego: options.explain ? recording(regoPorts, asked) : regoPorts,
   });
   const { upserts } = update;
   const change = { generation: 1, full: true, upserts, removed: [] };
@@ -86,6 +101,8 @@ export async function checkOnce(
     snapshot,
     update,
     explained: options.explain || options.output === "json",
+    asked,
+    streams,
   });
   await Promise.all([builder.close(), keys.close()]);
   if (options.output === "json") streams.out(`${JSON.stringify(report, null, 2)}\n`);
@@ -99,15 +116,36 @@ const quiet = {
   metrics: { keysFetched: () => {}, keysMeasured: () => {} },
 };
 
+/** Keeps what the policies answer. */
+function recording(ports: RegoPorts, asked: Asked[]): RegoPorts {
+  let failure: string | undefined;
+  return {
+    ...ports,
+    onFailure: (policy, reason, message) => {
+      failure = message;
+      ports.onFailure(policy, reason, message);
+    },
+    onVerdict: (policy, request, verdict) => {
+      asked.push({ policy, request, verdict, failure });
+      failure = undefined;
+    },
+  };
+}
+
 interface Question {
   readonly bytes: Buffer;
   readonly protos: Protos;
   readonly snapshot: Snapshot | undefined;
   readonly update: ConfigUpdate;
   readonly explained: boolean;
+  /** Filled while it is decided. */
+  readonly asked: readonly Asked[];
+  readonly streams: Streams;
 }
 
-async function decide({ bytes, protos: { check }, snapshot, update, explained }: Question): Promise<Report> {
+async function decide(question: Question): Promise<Report> {
+  const { bytes, protos, snapshot, update, explained, asked, streams } = question;
+  const { check } = protos;
   const seen: { decision?: Decision; attributes?: Attributes | undefined } = {};
   const authorization = createAuthorization({
     current: () => snapshot,
@@ -125,6 +163,7 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
   const { decision, attributes } = seen;
   if (decision === undefined) throw new GatehouseError("bad_request", "the request was not decided");
   const place = placeOfDecision(decision, update);
+  const rego = asked.length === 0 ? [] : await withOpa(streams, (opa) => explainRego(asked, opa));
   return {
     allowed: decision.allowed,
     http_status: decision.httpStatus,
@@ -139,6 +178,7 @@ async function decide({ bytes, protos: { check }, snapshot, update, explained }:
     nearest_miss:
       explained && attributes ? explain(decision, decision.attributes ?? attributes, update) : null,
     ...(decision.authn !== undefined && { authn: decision.authn }),
+    ...(rego.length > 0 && { rego }),
     response: responseJson(response),
   };
 }
@@ -169,13 +209,16 @@ function describe(report: Report, explained: boolean): string {
     `${allowed ? "allowed" : `denied with ${http_status}`}: ${reason.replaceAll("_", " ")}, stage ${stage}`,
   ];
   if (policy !== null)
-    lines.push(`decided by ${policy} rule ${rule}${file === null ? "" : ` at ${file}:${line}`}`);
+    lines.push(
+      `decided by ${policy}${rule === null ? "" : ` rule ${rule}`}${file === null ? "" : ` at ${file}:${line}`}`,
+    );
   if (explained) lines.push(...describeCaller(report));
   if (miss !== null) {
     lines.push(
       `nearest miss: ${miss.policy} rule ${miss.rule} at ${miss.file}:${miss.line}: ${miss.condition}`,
     );
   } else if (explained && !allowed && policy === null) lines.push("nearest miss: none");
+  lines.push(...describeRego(report.rego ?? []));
   return `${lines.join("\n")}\n`;
 }
 

@@ -26,6 +26,12 @@ export interface Miss {
 /** Where the rule stands that decided. */
 export function placeOfDecision({ rule }: Decision, { upserts }: ConfigUpdate): Origin | undefined {
   if (rule === undefined) return undefined;
+  if (rule.rule === undefined) {
+    const policy = upserts.find(
+      (one) => one.kind === "RegoPolicy" && `${one.namespace}/${one.name}` === rule.policy,
+    );
+    return policy?.origin;
+  }
   // Only Istio's rules have such ids; Envoy's own have the key that they were written with.
   const isIstio = rule.key.includes("ns[");
   const resource = upserts.find(

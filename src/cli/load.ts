@@ -1,12 +1,25 @@
 import type { ConfigUpdate } from "../config/index.js";
 import { startConfigThread } from "../server/index.js";
+import { cacheDirOf } from "./cache-dir.js";
+
+/** A server that names bundles by URL would be asked meanwhile; a command waits for them. */
+const DOWNLOADS_MS = 5_000;
+
+/** What to read. */
+export interface ConfigPaths {
+  readonly paths: readonly string[];
+  /** Folders of Rego. */
+  readonly rego?: readonly string[] | undefined;
+}
 
 /** Reads a configuration once, as `serve` would at its start. */
 export async function readConfig(
-  paths: readonly string[],
+  { paths, rego = [] }: ConfigPaths,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ConfigUpdate> {
-  const source = startConfigThread({ paths, allowEmpty: false, environment });
+  const cacheDir = cacheDirOf(environment["GATEHOUSE_CACHE_DIR"], environment);
+  const options = { paths, rego, cacheDir, allowEmpty: false, awaitDownloadsMs: DOWNLOADS_MS };
+  const source = startConfigThread({ ...options, environment });
   try {
     return await new Promise((resolve) => {
       source.onUpdate(resolve);

@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import { GatehouseError } from "../diagnostics/index.js";
 import { packageVersion } from "../server/index.js";
 import type { ApiKeyTarget, CreateOptions } from "./apikey.js";
+import type { CheckOptions } from "./check.js";
+import { addRego } from "./rego.js";
 import { settings } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -39,25 +41,30 @@ function createProgram(streams: Streams, done: (code: ExitCode) => void): Comman
     .configureOutput({ writeOut: streams.out, writeErr: streams.err });
   addServe(program, streams, done);
   addApiKey(program, streams, done);
+  addRego(program, streams, done);
   program
     .command("validate")
     .description("read configuration and print what is wrong with it")
-    .argument("<paths...>", "files or folders of YAML")
+    .argument("[paths...]", "files or folders of YAML")
+    .option("--rego <dir>", "folder of .rego and data files, may be repeated", append)
     .option("--output <format>", "text, json, or rbac: what the policies compile to", "text")
-    .action(async (paths: string[], options: { output: string }) => {
+    .action(async (paths: string[], options: { output: string; rego?: string[] }) => {
+      requireSome(paths, options.rego, "a path or --rego DIR");
       const { validate } = await import("./validate.js");
-      done(await validate(paths, options.output, streams));
+      done(await validate({ paths, rego: options.rego }, options.output, streams));
     });
   program
     .command("check")
     .description("decide one CheckRequest, given as proto3 JSON, without a server")
     .requiredOption("--request <file>", "the CheckRequest; - reads standard input")
-    .requiredOption("--config <path...>", "files or folders of YAML")
+    .option("--config <path...>", "files or folders of YAML")
+    .option("--rego <dir>", "folder of .rego and data files, may be repeated", append)
     .option("--output <format>", "text or json", "text")
-    .option("--explain", "say which rule came closest and what it missed", false)
-    .action(async (options: { request: string; config: string[]; output: string; explain: boolean }) => {
+    .option("--explain", "say which rule came closest, what it missed, and what Rego decided", false)
+    .action(async ({ config = [], ...options }: CheckFlags) => {
+      requireSome(config, options.rego, "--config PATH or --rego DIR");
       const { checkOnce } = await import("./check.js");
-      done(await checkOnce(options, streams));
+      done(await checkOnce({ config, ...options }, streams));
     });
   return program;
 }
@@ -110,6 +117,13 @@ function addApiKey(program: Command, streams: Streams, done: (code: ExitCode) =>
       done(await listKeys(options, streams, ports));
     },
   );
+}
+
+type CheckFlags = Omit<CheckOptions, "config"> & { readonly config?: readonly string[] };
+
+function requireSome(paths: readonly string[], rego: readonly string[] | undefined, expected: string): void {
+  if (paths.length > 0 || (rego ?? []).length > 0) return;
+  throw new GatehouseError("bad_flag", `no configuration is named, expected ${expected}`);
 }
 
 function append(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import { InvalidConfigError, type RunningServer, type ServerOptions, startServer } from "../server/index.js";
+import { cacheDirOf } from "./cache-dir.js";
 import { keyOf, resolveSettings, type Values } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -21,7 +22,11 @@ export async function serve(flags: Readonly<Record<string, unknown>>, streams: S
   const logger = createLogger(String(values.get("log-level")));
   let server: RunningServer;
   try {
-    server = await startServer(toOptions(values), { logger, now: Date.now, environment: streams.env });
+    server = await startServer(toOptions(values, streams.env), {
+      logger,
+      now: Date.now,
+      environment: streams.env,
+    });
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
     for (const diagnostic of error.state.diagnostics) streams.err(`${formatDiagnostic(diagnostic)}\n`);
@@ -80,16 +85,22 @@ async function readBootstrap(file: string): Promise<Record<string, unknown>> {
   return content as Record<string, unknown>;
 }
 
-function toOptions(values: Values): Partial<ServerOptions> & Pick<ServerOptions, "configPaths"> {
+function toOptions(
+  values: Values,
+  environment: Streams["env"],
+): Partial<ServerOptions> & Pick<ServerOptions, "configPaths"> {
   const text = (name: string): string | undefined => values.get(name) as string | undefined;
   const list = (name: string): readonly string[] => (values.get(name) as readonly string[] | undefined) ?? [];
   const flag = (name: string): boolean => values.get(name) === true;
   const configPaths = list("config");
-  if (configPaths.length === 0) {
-    throw new GatehouseError("bad_flag", "no configuration is named, expected --config PATH");
+  const regoPaths = list("rego");
+  if (configPaths.length === 0 && regoPaths.length === 0) {
+    throw new GatehouseError("bad_flag", "no configuration is named, expected --config PATH or --rego DIR");
   }
   return {
     configPaths,
+    regoPaths,
+    cacheDir: cacheDirOf(text("cache-dir"), environment),
     grpcAddress: String(text("grpc-address")),
     adminAddress: String(text("admin-address")),
     metricsAddress: text("metrics-address"),

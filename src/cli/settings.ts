@@ -23,6 +23,18 @@ export interface Setting {
 export const settings: readonly Setting[] = [
   { name: "config", kind: "list", value: "PATH", help: "file or folder of YAML, may be repeated" },
   {
+    name: "rego",
+    kind: "list",
+    value: "DIR",
+    help: "folder of .rego and data files: a RegoPolicy for the whole mesh, may be repeated",
+  },
+  {
+    name: "cache-dir",
+    kind: "text",
+    value: "DIR",
+    help: "where compiled policies are kept between starts, or none (default: gatehouse in the user's cache)",
+  },
+  {
     name: "grpc-address",
     kind: "text",
     value: "ADDRESS",

@@ -2,7 +2,7 @@ import { type ConfigUpdate, meshOf, trustDomainsOf } from "../config/index.js";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import { toRbac } from "../istio/index.js";
 import type { EnvoyRbac } from "../rbac/index.js";
-import { readConfig } from "./load.js";
+import { type ConfigPaths, readConfig } from "./load.js";
 import { writtenPolicies } from "./policies.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -10,11 +10,7 @@ import { type ExitCode, exit, type Streams } from "./streams.js";
  * Reads configuration and prints its findings; 1 when one is an error. `text`: a line for each; `json`:
  * {valid, diagnostics}; `rbac`: what each policy compiles to for HTTP, findings then go to standard error.
  */
-export async function validate(
-  paths: readonly string[],
-  output: string,
-  streams: Streams,
-): Promise<ExitCode> {
+export async function validate(paths: ConfigPaths, output: string, streams: Streams): Promise<ExitCode> {
   if (output !== "text" && output !== "json" && output !== "rbac") {
     throw new GatehouseError("bad_flag", `unknown output \`${output}\`, expected text, json or rbac`);
   }
