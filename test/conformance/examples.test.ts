@@ -1,15 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import type { HeaderValueOption__Output } from "../../src/proto/generated/envoy/config/core/v3/HeaderValueOption.js";
 import type { CheckRequest } from "../../src/proto/index.js";
 import { type RunningServer, startServer } from "../../src/server/index.js";
 import { makeAuthority } from "../support/certificates.js";
 import { checkOver } from "../support/grpc-client.js";
 
-/** Every folder of `policies/` with cases beside it is loaded by a server and asked what its cases say. */
+/** Every folder below `policies/` with cases beside it is loaded by a server and asked what its cases say. */
 const root = fileURLToPath(new URL("../../policies", import.meta.url));
 
 interface ExampleWorkload {
@@ -29,6 +30,9 @@ interface Example {
     /** URI SAN of the client's certificate. */
     readonly from?: string;
     readonly sourceIp?: string;
+    readonly body?: string;
+    /** When the request came, RFC 3339. */
+    readonly time?: string;
   };
   readonly expect: {
     readonly allowed: boolean;
@@ -41,6 +45,12 @@ interface Example {
     readonly set?: Readonly<Record<string, string>>;
     /** All headers that the upstream does not get. */
     readonly removed?: readonly string[];
+    /** All headers of the refusal, or all that the response to an allowed request gets. */
+    readonly responseHeaders?: Readonly<Record<string, string>>;
+    readonly queryToSet?: Readonly<Record<string, string>>;
+    readonly queryToRemove?: readonly string[];
+    /** Texts in the dynamic metadata beside our own. */
+    readonly metadata?: Readonly<Record<string, string>>;
   };
 }
 
@@ -71,7 +81,7 @@ function toRequest(
   workload: ExampleWorkload,
   tokens: Examples["tokens"] = {},
 ): CheckRequest {
-  const { method = "GET", host = "shop.example", from, sourceIp = "10.0.0.1" } = request;
+  const { method = "GET", host = "shop.example", from, sourceIp = "10.0.0.1", body, time } = request;
   const filled = (text: string): string => text.replace(/\$([A-Za-z]+)/g, (all, name) => tokens[name] ?? all);
   const path = filled(request.path);
   const headers = Object.fromEntries(
@@ -86,12 +96,14 @@ function toRequest(
     attributes: {
       source: from === undefined ? source : { ...source, certificate: certificateFor(from), principal: from },
       request: {
+        ...(time !== undefined && { time: { seconds: Date.parse(time) / 1000 } }),
         http: {
           id: "1",
           method,
           path,
           host,
           headers: { ":method": method, ":path": path, ":authority": host, ...headers },
+          ...(body !== undefined && { body }),
         },
       },
       context_extensions: extensions,
@@ -99,7 +111,19 @@ function toRequest(
   };
 }
 
-const folders = readdirSync(root).filter((folder) => existsSync(join(root, folder, "_cases.yaml")));
+const folders = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .filter((path) => basename(path) === "_cases.yaml")
+  .map(dirname)
+  .sort();
+
+/** The last of several wins, as at Envoy. */
+function valuesOf(options: readonly HeaderValueOption__Output[] | undefined): Record<string, string> {
+  const headers = (options ?? []).map(({ header }): [string, string] => [
+    header?.key ?? "",
+    header?.value || (header?.raw_value?.toString() ?? ""),
+  ]);
+  return Object.fromEntries(headers);
+}
 
 describe.each(folders)("the example policies/%s", (folder) => {
   const text = readFileSync(join(root, folder, "_cases.yaml"), "utf8");
@@ -123,22 +147,31 @@ describe.each(folders)("the example policies/%s", (folder) => {
   it.each(cases.map((example) => [example.name, example] as const))("%s", async (_, example) => {
     const request = toRequest(example, example.workload ?? workload, tokens);
     const response = await checkOver(server.grpcAddress, request);
-    const record = response.dynamic_metadata?.fields?.["gatehouse"]?.structValue?.fields;
-    const { allowed, status, policy, rule, body, set, removed } = example.expect;
-    const refusal = status === 401 ? UNAUTHENTICATED : PERMISSION_DENIED;
+    const facts = response.dynamic_metadata?.fields;
+    const record = facts?.["gatehouse"]?.structValue?.fields;
+    const { allowed, status, policy, rule, body, set, removed, responseHeaders } = example.expect;
+    const { queryToSet, queryToRemove, metadata = {} } = example.expect;
+    // A policy's own 401 is a refusal by policy.
+    const refusal = status === 401 && policy === undefined ? UNAUTHENTICATED : PERMISSION_DENIED;
     expect(response.status?.code ?? 0).toBe(allowed ? 0 : refusal);
     if (status !== undefined) expect(response.denied_response?.status?.code).toBe(status);
     if (policy !== undefined) expect(record?.["policy"]?.stringValue).toBe(policy);
     if (rule !== undefined) expect(record?.["rule"]?.numberValue).toBe(rule);
     if (body !== undefined) expect(response.denied_response?.body).toBe(body);
-    if (set !== undefined) {
-      const headers = (response.ok_response?.headers ?? []).map(({ header }) => [
-        header?.key,
-        header?.value || header?.raw_value?.toString(),
-      ]);
-      expect(Object.fromEntries(headers)).toEqual(set);
-    }
+    if (set !== undefined) expect(valuesOf(response.ok_response?.headers)).toEqual(set);
     if (removed !== undefined) expect(response.ok_response?.headers_to_remove ?? []).toEqual(removed);
+    if (responseHeaders !== undefined) {
+      const { ok_response: ok, denied_response: denied } = response;
+      expect(valuesOf(ok?.response_headers_to_add ?? denied?.headers)).toEqual(responseHeaders);
+    }
+    if (queryToSet !== undefined) {
+      const set = response.ok_response?.query_parameters_to_set ?? [];
+      expect(Object.fromEntries(set.map(({ key, value }) => [key, value]))).toEqual(queryToSet);
+    }
+    if (queryToRemove !== undefined) {
+      expect(response.ok_response?.query_parameters_to_remove).toEqual(queryToRemove);
+    }
+    for (const [key, text] of Object.entries(metadata)) expect(facts?.[key]?.stringValue).toBe(text);
   });
 });
 

@@ -17,10 +17,13 @@ export interface GatehouseUnderTest {
    */
   load(text: string, meshName: string): Promise<readonly Diagnostic[]>;
   check(request: Buffer): Promise<CheckResponse__Output>;
+  /** Where a config's other files may lie. */
+  readonly folder: string;
   stop(): Promise<void>;
 }
 
-const LOAD_MS = 10_000;
+/** The first policy in Rego starts its compiler. */
+const LOAD_MS = 60_000;
 const CHECK_MS = 5_000;
 
 /** Starts a server in this process on ports of its own, with a folder of its own. */
@@ -43,6 +46,7 @@ export async function startGatehouse(): Promise<GatehouseUnderTest> {
   const client = new grpc.Client(server.grpcAddress, grpc.credentials.createInsecure());
   const path = "/envoy.service.auth.v3.Authorization/Check";
   return {
+    folder,
     load: async (text, meshName) => {
       await put(text);
       return untilInForce(server, meshName);
