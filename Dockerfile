@@ -15,6 +15,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY proto proto
 COPY policies policies
+# OPA itself, as the Rego compiler.
+COPY tools/opa/opa.wasm.br tools/opa/opa.wasm.sha256 tools/opa/
 USER node
 # Gatehouse listens on loopback unless told otherwise: who can call its port is trusted as an Envoy.
 ENTRYPOINT ["node", "dist/cli/main.js"]

@@ -4,7 +4,14 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"],
+          // A busy machine, and modules of wasm, take their time.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "integration",

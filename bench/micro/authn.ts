@@ -43,6 +43,9 @@ async function serviceWith(authenticates: boolean, cached: number): Promise<Serv
       throw new Error("nothing is introspected here");
     },
     onAuthenticated: () => {},
+    rego: () => {
+      throw new Error("no Rego is evaluated here");
+    },
   }).apply(update);
   return createAuthorization({
     current: () => snapshot,

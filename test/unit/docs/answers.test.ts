@@ -55,9 +55,15 @@ const ours: Readonly<Record<string, readonly Reason[]>> = {
   "`guard`, `select`": ["ambiguous_request", "bad_request", "untrusted_caller", "unknown_workload"],
   "`custom`": ["provider_denied", "provider_failed", "provider_unknown", "bad_edit"],
   "`authorize`": ["denied_by_policy", "no_allow_policy_matched"],
+  "`rego`": ["policy_failed"],
   "`internal`": ["invalid_config", "internal_error"],
 };
-const errors: ReadonlySet<Reason> = new Set(["bad_edit", "invalid_config", "internal_error"]);
+const errors: ReadonlySet<Reason> = new Set([
+  "bad_edit",
+  "policy_failed",
+  "invalid_config",
+  "internal_error",
+]);
 /** Their status and body are not ours. */
 const providers: ReadonlySet<string> = new Set(["provider_denied", "provider_failed"]);
 
@@ -75,6 +81,7 @@ const reasonsOfEngine = {
   provider_failed: "ours",
   provider_unknown: "ours",
   bad_edit: "ours",
+  policy_failed: "ours",
   denied_by_policy: "ours",
   no_allow_policy_matched: "ours",
   invalid_config: "ours",
