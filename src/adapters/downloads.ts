@@ -32,6 +32,8 @@ interface Followed {
 }
 
 const nothing = new Uint8Array();
+/** So often an answer may say that nothing changed before all is asked for anew: an ETag may belong to another text. */
+const UNCHANGED_IN_A_ROW = 20;
 /** After a failure, at most so long. */
 const RETRY_MS = 10_000;
 
@@ -86,6 +88,7 @@ function follow(
 ): Followed {
   let now: Downloaded = { text: other?.now().text ?? "", failure: undefined };
   let etag = other?.etag();
+  let unchanged = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let isTried = false;
@@ -95,7 +98,7 @@ function follow(
     try {
       const { pathname, search } = new URL(url);
       const headers = new Map([["user-agent", "gatehouse"]]);
-      if (etag !== undefined) headers.set("if-none-match", etag);
+      if (etag !== undefined && unchanged < UNCHANGED_IN_A_ROW) headers.set("if-none-match", etag);
       const origin = originOf(new URL(url));
       const path = `${pathname}${search}`;
       const answer = await client.send({
@@ -118,7 +121,11 @@ function follow(
   };
 
   const take = ({ status, headers, body }: HttpAnswer, before: Downloaded): Downloaded => {
-    if (status === 304 && etag !== undefined) return { text: before.text, failure: undefined };
+    if (status === 304 && etag !== undefined) {
+      unchanged++;
+      return { text: before.text, failure: undefined };
+    }
+    unchanged = 0;
     if (status !== 200) return { text: before.text, failure: `status ${status}` };
     if (body.length === 0) return { text: before.text, failure: "empty answer" };
     etag = headers.find(([name]) => name === "etag")?.[1];

@@ -12,6 +12,15 @@ export interface OpaCache {
   put(key: string, result: unknown): Promise<void>;
 }
 
+/** Undefined for what another version of the engine wrote. */
+function read(content: Uint8Array): unknown {
+  try {
+    return deserialize(content.slice());
+  } catch {
+    return undefined;
+  }
+}
+
 /** Limits of a cache. */
 export interface OpaCacheOptions {
   /** Made when it is missing, for this user alone. Undefined: results live as long as the process. */
@@ -55,11 +64,13 @@ export function createOpaCache(options: OpaCacheOptions = {}): OpaCache {
         await rm(file, { force: true }).catch(() => {});
         return undefined;
       }
+      const result = read(found);
+      if (result === undefined) return undefined;
       memory.set(key, found);
       // The oldest are removed first: this one is in use.
       const now = new Date();
       await utimes(file, now, now).catch(() => {});
-      return deserialize(found.slice());
+      return result;
     },
     async put(key, result) {
       const content = new Uint8Array(serialize(result));

@@ -1,5 +1,5 @@
 /** Compiled code; may be sent to another thread, which then shares it. */
-export type WasmModule = WebAssembly.Module;
+export type WasmModule = object;
 
 /** Linear memory: the buffer is another one after it grew. */
 export interface WasmMemory {

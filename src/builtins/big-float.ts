@@ -8,7 +8,7 @@ import {
   roundedDown,
   roundedUp,
 } from "./decimal.js";
-import { LimitError, LimitError } from "./limit.js";
+import { LimitError } from "./limit.js";
 import { type ExactNumber, numberOf, numberText } from "./number.js";
 
 /**

@@ -1,5 +1,5 @@
 import { BuiltinError } from "./builtin.js";
-import { LimitError, LimitError } from "./limit.js";
+import { LimitError } from "./limit.js";
 
 /** A node of a glob's tree (github.com/gobwas/glob). */
 export type GlobNode =

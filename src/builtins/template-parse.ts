@@ -1,5 +1,5 @@
 import { BuiltinError } from "./builtin.js";
-import { LimitError, LimitError } from "./limit.js";
+import { LimitError } from "./limit.js";
 import { type Token, templateTokens } from "./template-lex.js";
 
 /** An operand of a command, with the fields behind it: `$x.a.b`. */

@@ -39,6 +39,18 @@ export const replacedNatives: readonly ReplacedNative[] = [
   { native: "opa_bits_shiftright", builtin: "bits.rsh" },
   { native: "opa_to_number", builtin: "to_number" },
   { native: "opa_strings_concat", builtin: "concat", when: { parameter: 1, types: [isSet] } },
+  { native: "opa_glob_match", builtin: "glob.match" },
+  { native: "opa_arith_ceil", builtin: "ceil" },
+  { native: "opa_arith_floor", builtin: "floor" },
+  { native: "opa_arith_round", builtin: "round" },
+  { native: "opa_agg_sum", builtin: "sum" },
+  { native: "opa_agg_product", builtin: "product" },
+  { native: "opa_strings_replace", builtin: "replace" },
+  { native: "opa_strings_indexof", builtin: "indexof" },
+  { native: "opa_regex_find_all_string_submatch", builtin: "regex.find_all_string_submatch_n" },
+  { native: "builtin_json_filter", builtin: "json.filter" },
+  { native: "builtin_json_remove", builtin: "json.remove" },
+  { native: "builtin_object_union_n", builtin: "object.union_n" },
 ];
 
 /** Builtins that OPA's wasm runtime has itself. */

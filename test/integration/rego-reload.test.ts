@@ -75,12 +75,15 @@ async function ask(client: CheckClient): Promise<Answer> {
   return { sentAt, allowed: (status?.code ?? 0) === 0, edit: metadata?.fields?.["edit"]?.numberValue };
 }
 
-const edits = 100;
+/** `npm run drill:rego` takes its time; a test run takes part of it. */
+const isDrill = process.env["GATEHOUSE_DRILL"] === "full";
+const edits = isDrill ? 100 : 25;
+const settled = isDrill ? 50 : 30;
 const secondMs = 1_000;
 const mebibyte = 2 ** 20;
 
 describe.each([1, 2])("with %i process(es) that answer", (workers) => {
-  it("100 edits under load: no answer fails, and none is older than a second", {
+  it(`${edits} edits under load: no answer fails, and none is older than a second`, {
     timeout: 240_000,
   }, async () => {
     const { grpc, folder, server } = await serve(workers);
@@ -110,7 +113,7 @@ describe.each([1, 2])("with %i process(es) that answer", (workers) => {
     const isStale = ({ sentAt, edit = -1 }: Answer): boolean =>
       edit < madeAt.findLastIndex((time) => time <= sentAt - secondMs);
     const failures = server.logs().filter(({ msg }) => msg === "policy in Rego gave no answer");
-    expect(answers.length).toBeGreaterThan(1_000);
+    expect(answers.length).toBeGreaterThan(edits * 10);
     expect(failures).toEqual([]);
     expect(answers.filter(isFailed).slice(0, 5)).toEqual([]);
     expect(answers.filter(isStale).slice(0, 5)).toEqual([]);
@@ -124,8 +127,8 @@ describe.each([1, 2])("with %i process(es) that answer", (workers) => {
  * that are remembered, and the compiler's own memory, which is let go beyond 256 MiB.
  */
 it.each([
-  [1, 500, 320 * mebibyte],
-  [2, 150, 32 * mebibyte],
+  [1, isDrill ? 500 : 80, 320 * mebibyte],
+  [2, isDrill ? 150 : 60, 32 * mebibyte],
 ])(
   "%i process(es): %i reloads leave the memory as it was",
   { timeout: 900_000 },
@@ -140,8 +143,8 @@ it.each([
       }
       return memoryOf(server, pid ?? 0);
     };
-    const before = await reloadUntil(50, 1);
-    const after = await reloadUntil(reloads, 51);
+    const before = await reloadUntil(settled, 1);
+    const after = await reloadUntil(reloads, settled + 1);
     client.close();
     expect(heldBy(after) - heldBy(before)).toBeLessThan(8 * mebibyte);
     expect(after.rss - before.rss).toBeLessThan(growth);
