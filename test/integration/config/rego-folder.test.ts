@@ -144,13 +144,14 @@ describe("a folder that a RegoPolicy names", () => {
     expect(JSON.parse(dataOf(next) ?? "").a).toBe(3);
   });
 
-  it("may not hold documents, which would be read twice", async () => {
-    put("conf/rego/data.yaml", document("sub").replace("name: a", "name: b"));
-    expect(await faults([at("conf")])).toContainEqual(
-      expect.stringMatching(
-        /^\/conf\/rego\/data\.yaml:1:1: error GH\d+ file is named by RegoPolicy default\/a /,
-      ),
-    );
+  it("may hold documents of ours, which are no data of the policy", async () => {
+    const other = document("rego").replace("name: a", "name: b").replace("path: rego", "path: .");
+    put("conf/rego/other.yaml", other);
+    const { until } = follow([at("conf")]);
+    const update = await until(() => true);
+    expect(update.diagnostics.map(formatDiagnostic)).toEqual([]);
+    expect(update.upserts.map(({ name }) => name).sort()).toEqual(["a", "b"]);
+    expect(dataOf(update)).not.toContain("apiVersion");
   });
 
   it("may be where the document itself lies", async () => {
