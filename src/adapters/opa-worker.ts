@@ -28,10 +28,15 @@ interface OpaWireAnswer {
 const given = workerData as OpaThreadData;
 const say = (message: FromOpaThread): void => parentPort?.postMessage(message);
 
+let opa: Reactor | undefined;
+// Listening from the start keeps the event loop alive: one that runs empty waits for all that the engine compiles in
+// the background, which takes seconds.
+parentPort?.on("message", (request: OpaRequest) => {
+  if (opa !== undefined) say(answer(opa, request));
+});
 try {
   const module = given.module ?? (await compiled());
-  const opa = await instantiate(module);
-  parentPort?.on("message", (request: OpaRequest) => say(answer(opa, request)));
+  opa = await instantiate(module);
   say({ type: "ready", module });
 } catch (error) {
   say({ type: "unusable", message: reason(error) });
