@@ -144,6 +144,19 @@ describe("an ETag", () => {
     expect(sent.at(-1)?.question.headers.has("if-none-match")).toBe(false);
   });
 
+  it("is left out now and then, since it may have come with another text", async () => {
+    gives("one", [["etag", '"v1"']]);
+    now();
+    await pass(0);
+    gives("", [], 304);
+    await pass(20 * 60_000);
+    expect(sent.slice(1).every(({ question }) => question.headers.has("if-none-match"))).toBe(true);
+    gives("two", [["etag", '"v1"']]);
+    await pass(60_000);
+    expect(sent.at(-1)?.question.headers.has("if-none-match")).toBe(false);
+    expect(now()).toEqual({ text: base64("two"), failure: undefined });
+  });
+
   it("makes 304 an answer only where it was asked with one", async () => {
     gives("", [], 304);
     now();
