@@ -1,4 +1,5 @@
 import { buildASTSchema, type GraphQLSchema, specifiedRules, validate } from "graphql";
+import { LRUCache } from "lru-cache";
 import { stringAt } from "./arguments.js";
 import { type Builtin, BuiltinError, type Builtins } from "./builtin.js";
 import { type Ast, astValue, nodesIn, readAst, textIn } from "./graphql-ast.js";
@@ -68,25 +69,17 @@ interface Known {
 }
 
 /** Schemas by their text; the one that was not asked for the longest goes first. */
-const cache = new Map<string, Known>();
-const maxCached = 10;
+const cache = new LRUCache<string, Known>({ max: 10 });
 const maxCachedUnits = 256 * 1024;
 
 function checkedSchema(given: Value): Known {
   const key = valueText(given);
   const cached = cache.get(key);
-  if (cached !== undefined) {
-    cache.delete(key);
-    cache.set(key, cached);
-    return cached;
-  }
+  if (cached !== undefined) return cached;
   const document = documentOf(given, parseSchema, "SchemaDocument");
   const checked = checkSchema(document);
   const known: Known = { checked, value: astValue(document) };
-  if (key.length > maxCachedUnits) return known;
-  cache.set(key, known);
-  const [oldest] = cache.keys();
-  if (cache.size > maxCached && oldest !== undefined) cache.delete(oldest);
+  if (key.length <= maxCachedUnits) cache.set(key, known);
   return known;
 }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { BuiltinError, type Builtins } from "./builtin.js";
 import { checkDocument, documentKey, documentOf } from "./json-schema-check.js";
 import { compileSchema } from "./json-schema-compile.js";
@@ -49,22 +50,14 @@ function read(value: Value): Value {
 }
 
 /** Compiled schemas by their JSON; the one that was not asked for the longest goes first. */
-const cache = new Map<string, Schema>();
-const maxCached = 64;
+const cache = new LRUCache<string, Schema>({ max: 64 });
 const maxCachedUnits = 64 * 1024;
 
 function compiled(schema: Value): Schema {
   const key = documentKey(schema);
   const known = cache.get(key);
-  if (known !== undefined) {
-    cache.delete(key);
-    cache.set(key, known);
-    return known;
-  }
+  if (known !== undefined) return known;
   const fresh = compileSchema(read(schema));
-  if (key.length > maxCachedUnits) return fresh;
-  cache.set(key, fresh);
-  const [oldest] = cache.keys();
-  if (cache.size > maxCached && oldest !== undefined) cache.delete(oldest);
+  if (key.length <= maxCachedUnits) cache.set(key, fresh);
   return fresh;
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { codes, type Finding, finding, hasErrors, type Path, show } from "../diagnostics/index.js";
 import type { Parsed } from "../documents/index.js";
 import type { BuildResult, OpenBundle, RegoCompiler, RegoFinding } from "./compiler.js";
@@ -111,17 +112,14 @@ function precompiled(spec: RegoPolicy, wasm: OpenBundle["wasm"], path: Path): Pa
 }
 
 /** Making one takes some hundred milliseconds, and after an edit of data alone it is the same again. */
-const programs = new Map<string, Program>();
-const maxPrograms = 64;
+const programs = new LRUCache<string, Program>({ max: 64 });
 
 /** Or why there is none. */
 function programOf(wasm: Uint8Array, entrypoint: string | undefined): Program | string {
   const key = `${createHash("sha256").update(wasm).digest("hex")} ${entrypoint ?? ""}`;
   try {
     const program = programs.get(key) ?? toProgram(wasm, entrypoint);
-    programs.delete(key);
     programs.set(key, program);
-    for (const oldest of [...programs.keys()].slice(0, -maxPrograms)) programs.delete(oldest);
     return program;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -9,7 +9,7 @@ const alternatives: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Those calls that no policy may make here. */
-export function missingUses(builtins: readonly BuiltinUse[]): BuiltinUse[] {
+function missingUses(builtins: readonly BuiltinUse[]): BuiltinUse[] {
   const missing = new Set(missingBuiltins(builtins.map(({ name }) => name)));
   return builtins.filter(({ name }) => missing.has(name));
 }

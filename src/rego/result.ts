@@ -20,7 +20,8 @@ export class DecisionError extends Error {
   }
 }
 
-const allowedVerdict: Verdict = {
+/** A plain `true`. */
+export const plainlyAllowed: Verdict = {
   allowed: true,
   httpStatus: 200,
   code: grpcCode.ok,
@@ -32,12 +33,9 @@ const allowedVerdict: Verdict = {
   mayRewrite: true,
 };
 
-/** A plain `true`. */
-export const plainlyAllowed: Verdict = allowedVerdict;
-
 /** A plain `false`: 403 without a body. */
 export const plainlyDenied: Verdict = {
-  ...allowedVerdict,
+  ...plainlyAllowed,
   allowed: false,
   httpStatus: 403,
   code: grpcCode.permissionDenied,
@@ -76,7 +74,7 @@ export function readDecision(decision: Value): Verdict {
     queryParametersToSet,
     queryParametersToRemove,
   });
-  return { ...allowedVerdict, metadata, edits };
+  return { ...plainlyAllowed, metadata, edits };
 }
 
 /** The one object for no edits, where there are none: what is made of it is remembered. */
