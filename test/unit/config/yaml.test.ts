@@ -162,6 +162,13 @@ describe("the fast reader and the one that knows positions", () => {
     expect(readYaml('a: "x\ny"\n').value).toEqual({ a: "x y" });
   });
 
+  it.each(["-\n  -\n- c: d\n", "- - #\n- c: d\n", "- # -\n  -\n- c: d\n"])(
+    "read an empty item at a list's end as one: %j",
+    (text) => {
+      expect(readYaml(text).value).toEqual([[null], { c: "d" }]);
+    },
+  );
+
   it("never read different values out of whatever is put together from YAML's own signs", {
     timeout: 30_000,
   }, () => {
