@@ -9,7 +9,8 @@ export type ErrorCode =
   | "timeout"
   | "provider"
   | "source"
-  | "http";
+  | "http"
+  | "store";
 
 /** The one base of all errors that we throw; `cause` says what lies below. */
 export class GatehouseError extends Error {
