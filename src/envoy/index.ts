@@ -5,4 +5,11 @@ export {
   createRequestReader,
   toCheckResponse,
 } from "./ext-authz/index.js";
+export {
+  createRateLimitService,
+  type RateLimitCall,
+  type RateLimitService,
+  type RateLimitServiceOptions,
+  RpcError,
+} from "./rls/index.js";
 export { fromStruct, toStruct, toValue } from "./struct.js";

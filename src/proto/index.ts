@@ -22,6 +22,7 @@ export type {
   CheckResponse__Output,
 } from "./generated/envoy/service/auth/v3/CheckResponse.js";
 export type { OkHttpResponse__Output } from "./generated/envoy/service/auth/v3/OkHttpResponse.js";
+export type { RateLimitResponse__Output } from "./generated/envoy/service/ratelimit/v3/RateLimitResponse.js";
 export type { StatusCode } from "./generated/envoy/type/v3/StatusCode.js";
 export type { Struct, Struct__Output } from "./generated/google/protobuf/Struct.js";
 export type { Value, Value__Output } from "./generated/google/protobuf/Value.js";

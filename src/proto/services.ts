@@ -11,5 +11,6 @@ export interface ProtoService {
  */
 export const PROTO_SERVICES: readonly ProtoService[] = [
   { name: "envoy.service.auth.v3.Authorization", file: "envoy/service/auth/v3/external_auth.proto" },
+  { name: "envoy.service.ratelimit.v3.RateLimitService", file: "envoy/service/ratelimit/v3/rls.proto" },
   { name: "grpc.health.v1.Health", file: "grpc/health/v1/health.proto" },
 ];

@@ -25,7 +25,7 @@ function load(change: (file: string, text: string) => string = (_, text) => text
     protobuf.parse(text, root, { keepCase: true });
   }
   // The common files that ours import: protobufjs carries them.
-  for (const name of ["any", "struct", "timestamp", "wrappers"]) {
+  for (const name of ["any", "duration", "struct", "timestamp", "wrappers"]) {
     const common = protobuf.common.get(`google/protobuf/${name}.proto`);
     if (common?.nested) root.addJSON(common.nested);
   }
