@@ -23,7 +23,15 @@ export interface Scan {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-interface Walk {
+/** Which names of a folder count. */
+export interface Selection {
+  /** Of files, and of links to files. */
+  readonly isFile: (name: string) => boolean;
+  /** Of everything: files, folders and links. */
+  readonly isHidden: (name: string) => boolean;
+}
+
+interface Walk extends Selection {
   /** The root after resolving links; nothing outside of it is read. */
   readonly realRoot: string;
   readonly files: Found[];
@@ -35,12 +43,27 @@ interface Walk {
 
 const extensions = /\.(?:yaml|yml|json)$/;
 
+/** Documents of resources. */
+const resources: Selection = {
+  isFile: (name) => extensions.test(name),
+  isHidden: (name) => name.startsWith(".") || name.startsWith("_"),
+};
+
+/**
+ * Config files of envoyproxy/ratelimit: every file counts. Names with two dots in front are a ConfigMap's own, whose
+ * files are there by their own names too.
+ */
+export function rateLimitFiles(ignoresDotFiles: boolean): Selection {
+  return { isFile: () => true, isHidden: (name) => name.startsWith(ignoresDotFiles ? "." : "..") };
+}
+
 /**
  * Finds the files of a configuration path, in string order, without reading them. A path that is not there is an
  * empty one where `mayBeMissing`; one that cannot be read is an error always.
  */
-export function scanPath(root: string, mayBeMissing: boolean): Scan {
+export function scanPath(root: string, mayBeMissing: boolean, selection: Selection = resources): Scan {
   const walk: Walk = {
+    ...selection,
     realRoot: realOf(root) ?? root,
     files: [],
     directories: new Set(),
@@ -53,7 +76,7 @@ export function scanPath(root: string, mayBeMissing: boolean): Scan {
     if (stats.isDirectory()) walkDirectory(root, walk.realRoot, walk);
     else {
       walk.directories.add(dirname(root));
-      if (stats.isFile() && extensions.test(root)) addFile(root, walk);
+      if (stats.isFile() && selection.isFile(root)) addFile(root, walk);
       else walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, root, `${what} is none`));
     }
   } catch (error) {
@@ -88,18 +111,18 @@ function walkDirectory(path: string, real: string, walk: Walk): void {
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    if (entry.name.startsWith(".") || entry.name.startsWith("_")) continue;
+    if (walk.isHidden(entry.name)) continue;
     const child = join(path, entry.name);
     if (entry.isSymbolicLink()) followLink(child, walk);
     else if (entry.isDirectory()) walkDirectory(child, join(real, entry.name), walk);
-    else if (entry.isFile() && extensions.test(entry.name)) addFile(child, walk);
+    else if (entry.isFile() && walk.isFile(entry.name)) addFile(child, walk);
   }
 }
 
 function followLink(path: string, walk: Walk): void {
   const real = realOf(path);
   if (real === undefined) {
-    if (!extensions.test(path)) return;
+    if (!walk.isFile(path)) return;
     walk.diagnostics.push(fileDiagnostic(codes.sourceUnreadable, path, "symbolic link leads nowhere"));
     return;
   }
@@ -109,7 +132,7 @@ function followLink(path: string, walk: Walk): void {
   } catch {
     return;
   }
-  if (!isDirectory && !extensions.test(path)) return;
+  if (!isDirectory && !walk.isFile(path)) return;
   if (!liesUnder(real, walk.realRoot)) {
     const message = "symbolic link leads out of the configuration path, expected a file below it";
     walk.diagnostics.push(fileDiagnostic(codes.sourceOutside, path, message));

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { ConfigFiles, FileReference, ReferencedFile, RegoFolder, SourceFile } from "../config/index.js";
 import { codes, type Diagnostic, fileDiagnostic } from "../diagnostics/index.js";
-import { scanPath } from "./directory-scan.js";
+import { rateLimitFiles, scanPath } from "./directory-scan.js";
 import { type FileFault, type FileText, readFileText } from "./file-text.js";
 import {
   isSameReferenced,
@@ -35,6 +35,10 @@ interface DirectorySourceOptions {
   readonly allowEmpty: boolean;
   /** Folders of Rego that stand for a RegoPolicy each. */
   readonly rego?: readonly string[];
+  /** Config files of envoyproxy/ratelimit and folders of them; a folder may be empty. */
+  readonly rateLimit?: readonly string[];
+  /** RUNTIME_IGNOREDOTFILES: among them. */
+  readonly ignoresDotFiles?: boolean;
 }
 
 /** Edits that come closer together than this are one. */
@@ -72,6 +76,8 @@ export function createDirectorySource({
   paths,
   allowEmpty,
   rego = [],
+  rateLimit = [],
+  ignoresDotFiles = false,
 }: DirectorySourceOptions): DirectorySource {
   let known: Known = { files: new Map(), named: new Map() };
   let last: ConfigFiles | undefined;
@@ -87,7 +93,9 @@ export function createDirectorySource({
   const watchers = new Map<string, FSWatcher>();
 
   const readOnce = (): Reading => {
-    const found = paths.map((path) => scanPath(path, allowEmpty));
+    const limits = rateLimit.map((path) => scanPath(path, allowEmpty, rateLimitFiles(ignoresDotFiles)));
+    const found = [...paths.map((path) => scanPath(path, allowEmpty)), ...limits];
+    const isRateLimit = new Set(limits.flatMap(({ files }) => files));
     const next = new Map<string, FileText>();
     const files: SourceFile[] = [];
     const diagnostics: Diagnostic[] = found.flatMap((path) => path.diagnostics);
@@ -95,7 +103,13 @@ export function createDirectorySource({
       const entry = readFileText(file, known.files.get(file.path), { maxBytes: MAX_FILE_BYTES });
       next.set(file.path, entry);
       if (entry.fault !== undefined) diagnostics.push(diagnose(file.path, entry.fault));
-      if (entry.text !== undefined) files.push({ path: file.path, text: entry.text, root });
+      if (entry.text === undefined) continue;
+      files.push({
+        path: file.path,
+        text: entry.text,
+        root,
+        ...(isRateLimit.has(file) && { isRateLimit: true }),
+      });
     }
     const input = { files, diagnostics, roots: allowEmpty ? [] : paths, rego: rego.map(toFolder) };
     const named = new Map([...known.named].map(([key, old]) => [key, readReferenced(old.reference, old)]));

