@@ -7,6 +7,7 @@ import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome }
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
 import type { Provider, Verdict } from "./provider.js";
+import { noQuota, type QuotaTaken, quotaTaken } from "./quota.js";
 import type { Chain, OwnPolicy, Snapshot } from "./snapshot.js";
 
 /** What a check needs from outside. */
@@ -51,8 +52,8 @@ interface Progress extends Circumstances {
 
 /**
  * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authn, authorize, own
- * policies; with `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider or a credential
- * cannot be judged at once. `original` is the CheckRequest as Envoy sent it.
+ * policies, quota; with `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider, a
+ * credential or a counter cannot be asked at once. `original` is the CheckRequest as Envoy sent it.
  */
 export function check(
   snapshot: Snapshot,
@@ -125,7 +126,8 @@ function askProviders(progress: Progress, start: number): Decision | Promise<Dec
     const filter = custom[i];
     const match = filter && firstMatch(filter.rules, progress.attributes);
     if (filter === undefined || match === undefined) continue;
-    if (filter.provider === undefined) return end(progress, deny("custom", "provider_unknown", match.ref));
+    if (filter.provider === undefined)
+      return turnAway(progress, deny("custom", "provider_unknown", match.ref));
     return ask(progress, filter.provider, match.ref, i);
   }
   return progress.snapshot.mesh.customSeesIdentity ? finish(progress) : identify(progress);
@@ -139,7 +141,7 @@ function ask(
 ): Decision | Promise<Decision> {
   const next = (verdict: Verdict): Decision | Promise<Decision> => {
     const refused = refusalOf(verdict, "custom", ref);
-    if (refused !== undefined) return end(progress, refused, progress.dryRun);
+    if (refused !== undefined) return turnAway(progress, refused, progress.dryRun);
     return askProviders({ ...allowedBy(progress, verdict, ref), allowedBy: ref }, index + 1);
   };
   const verdict = provider(progress);
@@ -190,7 +192,7 @@ function identify(progress: Progress): Decision | Promise<Decision> {
 
 function goOn(progress: Progress, found: Identified): Decision | Promise<Decision> {
   const { record } = found;
-  if (found.refused !== undefined) return end({ ...progress, authn: record }, found.refused);
+  if (found.refused !== undefined) return turnAway({ ...progress, authn: record }, found.refused);
   const { attributes } = found;
   const edits = mergeEdits(progress.edits, found.edits);
   const known =
@@ -206,7 +208,7 @@ function finish(progress: Progress): Decision | Promise<Decision> {
   const dryRun =
     progress.dryRun === noDryRun ? authorized.dryRun : [...progress.dryRun, ...authorized.dryRun];
   const found = { ...authorized, dryRun };
-  if (!found.outcome.allowed) return end(progress, found.outcome, dryRun, found.audit);
+  if (!found.outcome.allowed) return turnAway(progress, found.outcome, dryRun, found.audit);
   return askOwn({ ...progress, dryRun }, found, 0);
 }
 
@@ -229,7 +231,7 @@ function askOwn(progress: Progress, found: Found, start: number): Decision | Pro
     if ("decisionId" in next) return next;
     now = next;
   }
-  return pass(now, found);
+  return takeQuota(now, found);
 }
 
 /** The refusal, or the request on its way to the next policy. */
@@ -242,18 +244,43 @@ function judgeOwn(
   const refused = refusalOf(verdict, "rego", ref);
   return refused === undefined
     ? allowedBy(progress, verdict, ref)
-    : end(progress, refused, progress.dryRun, audit);
+    : turnAway(progress, refused, progress.dryRun, audit);
 }
 
-/** The end of a request that nobody refused. */
-function pass(progress: Progress, { outcome, audit }: Found): Decision {
-  const { allowedBy: custom, chain, metadata, edits: wanted, attributes, dryRun } = progress;
+/** Stage 6; synchronous unless the counters stand elsewhere. */
+function takeQuota(progress: Progress, found: Found): Decision | Promise<Decision> {
+  const { quota } = progress.chain;
+  if (quota === undefined) return pass(progress, found, noQuota);
+  const outcome = quota.charge(progress);
+  return outcome instanceof Promise
+    ? outcome.then((settled) => pass(progress, found, quotaTaken(quota, settled)))
+    : pass(progress, found, quotaTaken(quota, outcome));
+}
+
+/** The end of a request that a stage before the quota refuses; quotas that want it count it all the same. */
+function turnAway(
+  progress: Progress,
+  outcome: Outcome,
+  dryRun: readonly DryRun[] = noDryRun,
+  audit: boolean | undefined = undefined,
+): Decision {
+  progress.chain.quota?.chargeRefused?.(progress);
+  return end(progress, outcome, dryRun, audit);
+}
+
+/** The end of a request that no stage before the quota refused. */
+function pass(progress: Progress, { outcome, audit }: Found, quota: QuotaTaken): Decision {
+  const { allowedBy: custom, chain, metadata, edits: wanted, attributes } = progress;
+  const dryRun = quota.dryRun.length === 0 ? progress.dryRun : [...progress.dryRun, ...quota.dryRun];
+  const failedOpen = progress.failedOpen || quota.failedOpen;
+  const last = failedOpen === progress.failedOpen ? progress : { ...progress, failedOpen };
+  if (quota.refused !== undefined) return end(last, quota.refused, dryRun, audit, quota);
   const own = chain.own.at(-1)?.ref;
   const passed = outcome.stage === "none" ? (answerOf(own, custom) ?? outcome) : outcome;
-  if (wanted === noEdits && metadata === undefined) return end(progress, passed, dryRun, audit);
+  if (wanted === noEdits && metadata === undefined) return end(last, passed, dryRun, audit, quota);
   // What authentication alone wants are final values already.
   const edits = custom === undefined && own === undefined ? wanted : resolveEdits(wanted, attributes);
-  return end(progress, { ...passed, edits, metadata }, dryRun, audit);
+  return end(last, { ...passed, edits, metadata }, dryRun, audit, quota);
 }
 
 /** Who allowed, where no rule of stage 4 did. */
@@ -267,6 +294,7 @@ function end(
   outcome: Outcome,
   dryRun: readonly DryRun[] = noDryRun,
   audit: boolean | undefined = undefined,
+  quota: QuotaTaken = noQuota,
 ): Decision {
   const { allowed, code, httpStatus, stage, reason, rule, body, edits, metadata } = outcome;
   const decisionId = ports.decisionId();
@@ -282,6 +310,7 @@ function end(
     edits,
     dryRun,
     audit,
+    quota,
     failedOpen,
     attributes,
     authn,

@@ -1,10 +1,20 @@
 import type { Attributes, Workload } from "../attributes/index.js";
 import type { AuthnReason, AuthnRecord } from "../authn/index.js";
+import type { QuotaFact } from "../quota/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { type Edits, noEdits } from "./edits.js";
 
 /** Where in the pipeline the answer was found. */
-export type Stage = "guard" | "select" | "custom" | "authn" | "authorize" | "rego" | "none" | "internal";
+export type Stage =
+  | "guard"
+  | "select"
+  | "custom"
+  | "authn"
+  | "authorize"
+  | "rego"
+  | "quota"
+  | "none"
+  | "internal";
 
 /** Why; a closed set, so that it can be a label. */
 export type Reason =
@@ -14,6 +24,8 @@ export type Reason =
   | "denied_by_policy"
   | "no_allow_policy_matched"
   | "policy_failed"
+  | "quota_exceeded"
+  | "quota_unavailable"
   | "unknown_workload"
   | "provider_allowed"
   | "provider_denied"
@@ -32,6 +44,7 @@ export const grpcCode = {
   ok: 0,
   deadlineExceeded: 4,
   permissionDenied: 7,
+  resourceExhausted: 8,
   internal: 13,
   unavailable: 14,
   unauthenticated: 16,
@@ -39,9 +52,9 @@ export const grpcCode = {
 
 /** What a shadow rule set or a dry-run policy would have said. */
 export interface DryRun {
-  readonly action: "ALLOW" | "DENY" | "REGO";
+  readonly action: "ALLOW" | "DENY" | "REGO" | "QUOTA";
   readonly result: "allowed" | "denied";
-  /** The rule that matched, if one did; of REGO the policy. */
+  /** The rule that matched, if one did; of REGO and QUOTA the resource. */
   readonly policy?: string;
   readonly rule?: number;
 }
@@ -73,6 +86,13 @@ export interface Decision extends Outcome {
   readonly dryRun: readonly DryRun[];
   /** Whether an AUDIT policy matched; undefined without one. */
   readonly audit: boolean | undefined;
+  /** What quotas took of this request, and what the caller is told of it beside `edits`. */
+  readonly quota: {
+    /** In the order of the quotas; those on trial are in `dryRun`. */
+    readonly facts: readonly QuotaFact[];
+    /** Of the answer to the caller; put in place of what is there. */
+    readonly headers: readonly (readonly [name: string, value: string])[];
+  };
   readonly failedOpen: boolean;
   /** The request as the stages left it, undefined when it did not come to them. */
   readonly attributes: Attributes | undefined;

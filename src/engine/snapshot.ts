@@ -1,5 +1,7 @@
 import type { Attributes, IpRange, Workload } from "../attributes/index.js";
 import type { Authentication } from "../authn/index.js";
+import type { QuotaStage } from "../quota/index.js";
+import type { RateLimits } from "../ratelimit/index.js";
 import type { CompiledRule, RbacFilter, RuleRef } from "../rbac/index.js";
 import type { Provider } from "./provider.js";
 
@@ -25,6 +27,8 @@ export interface Chain {
   readonly filters: readonly RbacFilter[];
   /** All must allow; the first that refuses answers. */
   readonly own: readonly OwnPolicy[];
+  /** Asked when all others let the request pass; undefined: there is no quota. */
+  readonly quota: QuotaStage | undefined;
 }
 
 /** What applies to one workload. */
@@ -86,4 +90,6 @@ export interface Snapshot {
    * What applies; remembered per workload. Undefined workload: the mesh-wide policies of the root namespace.
    */
   readonly plan: (workload: Workload | undefined) => Plan;
+  /** What Envoy's rate limit service answers by. */
+  readonly rateLimits: RateLimits;
 }

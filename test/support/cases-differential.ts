@@ -9,6 +9,7 @@ import { compileRbac, type Rbac, type RbacFilter, type RbacPolicy } from "../../
 import { createTransport } from "../../src/server/grpc.js";
 import { loadProtos } from "../../src/server/protos.js";
 import { startEnvoy } from "./envoy.js";
+import { noRateLimitService, noRateLimits } from "./no-rate-limits.js";
 import { type RawCall, sendRaw } from "./raw-http.js";
 
 /** A rule under test: one policy of an RBAC document, by a name that tells what it asks. */
@@ -59,13 +60,14 @@ const mesh: MeshSettings = {
 
 /** A snapshot in which these filters apply to everything. */
 export function snapshotOf(filters: readonly RbacFilter[], settings: Partial<MeshSettings> = {}): Snapshot {
-  const chain = { custom: [], authn: undefined, own: [], filters };
+  const chain = { custom: [], authn: undefined, own: [], filters, quota: undefined };
   return {
     generation: 1,
     mesh: { ...mesh, ...settings },
     scoped: false,
     lookup: () => undefined,
     plan: () => ({ http: chain, tcp: chain }),
+    rateLimits: noRateLimits,
   };
 }
 
@@ -101,6 +103,7 @@ export async function startDecider(snapshot: Snapshot, maxMessageBytes = 4_194_3
       },
       onError: (error) => errors.push(error),
     }),
+    rateLimit: noRateLimitService,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes,

@@ -22,7 +22,7 @@ const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
 /**
  * What keeps the record below 1 KiB as protobuf: how many results and refused credentials are in it, and bytes for
  * all names in it. The policy that decided, of which one may have 317, is always whole; then the caller has its
- * part, and dry-run policies have what is left.
+ * part, then quotas, and dry-run policies have what is left.
  */
 const maxDryRuns = 3;
 const maxRefusedCredentials = 2;
@@ -34,18 +34,23 @@ const maxIssuer = 80;
 const aroundCaller = 80;
 const aroundRefused = 120;
 const aroundDryRun = 32;
+const aroundQuota = 96;
 
 /**
  * A decision as Envoy reads it. Always a CheckResponse, never an error of gRPC and never `error_response`.
  */
 export function toCheckResponse(decision: Decision): CheckResponse {
   const response: CheckResponse = { status: { code: decision.code }, dynamic_metadata: toMetadata(decision) };
-  const { edits } = decision;
+  const { edits, quota } = decision;
+  const quotaHeaders = quota.headers.map(([key, value]) => ({
+    header: { key, value },
+    append_action: appendActions.OVERWRITE_IF_EXISTS_OR_ADD,
+  }));
   if (decision.allowed) {
     response.ok_response = {
       headers: edits.requestHeaders.map(toHeader),
       headers_to_remove: [...edits.requestHeadersToRemove],
-      response_headers_to_add: edits.responseHeaders.map(toHeader),
+      response_headers_to_add: [...edits.responseHeaders.map(toHeader), ...quotaHeaders],
       query_parameters_to_set: edits.queryParametersToSet.map(([key, value]) => ({
         key: toText(key),
         value: toText(value),
@@ -55,7 +60,7 @@ export function toCheckResponse(decision: Decision): CheckResponse {
   } else {
     response.denied_response = {
       status: { code: decision.httpStatus as StatusCode },
-      headers: edits.responseHeaders.map(toHeader),
+      headers: [...edits.responseHeaders.map(toHeader), ...quotaHeaders],
       body: decision.body,
     };
   }
@@ -64,10 +69,11 @@ export function toCheckResponse(decision: Decision): CheckResponse {
 
 /** The decision record: `decision_id` on top, all else under `gatehouse`, a policy's own keys beside them. */
 function toMetadata(decision: Decision): Struct {
-  const { rule, dryRun, audit, authn } = decision;
+  const { rule, dryRun, audit, authn, quota } = decision;
   const { fields } = toStruct(decision.metadata ?? {});
   const forOthers = maxNames - (rule?.policy.length ?? 0);
   const caller = authn && describeAuthn(authn, forOthers);
+  const taken = describeQuota(quota.facts, caller?.left ?? forOthers);
   fields["decision_id"] = { stringValue: decision.decisionId };
   fields["gatehouse"] = toValue({
     allowed: decision.allowed,
@@ -77,8 +83,9 @@ function toMetadata(decision: Decision): Struct {
     snapshot: decision.generation,
     ...(rule !== undefined && { policy: rule.policy }),
     ...(rule?.rule !== undefined && { rule: rule.rule }),
-    ...(dryRun.length > 0 && { dry_run: shorten(dryRun, caller?.left ?? forOthers) }),
+    ...(dryRun.length > 0 && { dry_run: shorten(dryRun, taken.left) }),
     ...(audit !== undefined && { audit }),
+    ...(taken.description.length > 0 && { quota: taken.description }),
     ...(caller !== undefined && { authn: caller.description }),
     ...(decision.failedOpen && { failed_open: true }),
   });
@@ -112,6 +119,22 @@ function describeAuthn(
     ...(caller !== "" && { principal: caller }),
     ...(others.length > 0 && { refused: others }),
   };
+  return { description, left };
+}
+
+/** What quotas took, the first ones where there is no room for all. */
+function describeQuota(
+  facts: Decision["quota"]["facts"],
+  bytes: number,
+): { readonly description: JsonObject[]; readonly left: number } {
+  let left = bytes;
+  const description: JsonObject[] = [];
+  for (const { quota, cost, limit, counter } of facts) {
+    const size = quota.length + aroundQuota;
+    if (size > left) break;
+    left -= size;
+    description.push({ quota, cost, limit, remaining: counter.remaining });
+  }
   return { description, left };
 }
 

@@ -11,6 +11,7 @@ import {
   compileAuthorizationPolicy,
   planAuthorization,
 } from "../../../src/istio/index.js";
+import { noRateLimits } from "../../support/no-rate-limits.js";
 import { aWorkload } from "../../support/request.js";
 import { meshDomain } from "../istio/policies.js";
 
@@ -24,6 +25,8 @@ export interface Setup {
   /** Of HTTP requests. */
   readonly authn?: Authentication | undefined;
   readonly mesh?: Partial<Snapshot["mesh"]>;
+  /** Asked last. */
+  readonly quota?: Chain["quota"];
   readonly scoped?: boolean;
   readonly lookup?: Snapshot["lookup"];
 }
@@ -35,6 +38,7 @@ export function aSnapshot({
   own = [],
   authn,
   mesh,
+  quota,
   scoped = true,
   lookup,
 }: Setup = {}): Snapshot {
@@ -44,6 +48,7 @@ export function aSnapshot({
     return {
       filters,
       own,
+      quota,
       authn: protocol === "http" ? authn : undefined,
       custom: custom.map(({ provider: providerName, rules }) => ({ providerName, provider, rules })),
     };
@@ -64,6 +69,7 @@ export function aSnapshot({
     scoped,
     lookup: lookup ?? (() => undefined),
     plan: () => plan,
+    rateLimits: noRateLimits,
   };
 }
 

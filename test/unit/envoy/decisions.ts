@@ -1,5 +1,5 @@
 import type { AuthnRecord } from "../../../src/authn/index.js";
-import { type Decision, noEdits } from "../../../src/engine/index.js";
+import { type Decision, noEdits, noQuota } from "../../../src/engine/index.js";
 import type { CheckResponse, CheckResponse__Output } from "../../../src/proto/index.js";
 import { loadProtos } from "../../../src/server/protos.js";
 
@@ -18,6 +18,7 @@ export const allowed: Decision = {
   edits: noEdits,
   dryRun: [],
   audit: undefined,
+  quota: noQuota,
   failedOpen: false,
   attributes: undefined,
   authn: undefined,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import protobuf from "protobufjs";
 import { describe, expect, it } from "vitest";
-import { type Decision, noEdits } from "../../../src/engine/index.js";
+import { type Decision, noEdits, noQuota } from "../../../src/engine/index.js";
 import { createResponseEncoder } from "../../../src/envoy/ext-authz/encode.js";
 import { createAuthorization, toCheckResponse } from "../../../src/envoy/index.js";
 import type { CheckResponse__Output } from "../../../src/proto/index.js";
@@ -23,7 +23,8 @@ describe("encoded answers", () => {
   } => {
     let count = 0;
     const counting = createResponseEncoder((response) => {
-      count += 1;
+      // A template is encoded in two parts, of which one has the record.
+      if (response.dynamic_metadata) count += 1;
       return protos.responseSerialize(response);
     });
     return { encode: counting, made: () => count };
@@ -40,6 +41,59 @@ describe("encoded answers", () => {
         same(decision);
       }
     }
+  });
+
+  it("say of quotas what each request took, and tell each caller what is left", () => {
+    const { encode: counting, made } = counted();
+    const quotaOf = (remaining: number, cost = 1): Decision["quota"] => {
+      const counter = { allowed: true, remaining, resetMs: 1000, retryMs: 0 };
+      const fact = { limit: 100, windowMs: 60_000, cost, counter };
+      return {
+        ...noQuota,
+        facts: [
+          { ...fact, quota: "shop/a" },
+          { ...fact, quota: "shop/b", limit: 7 },
+        ],
+        headers: [
+          ["RateLimit-Policy", '"a";q=100;w=60'],
+          ["RateLimit", `"a";r=${remaining};t=1`],
+          ["x-long", "é".repeat(remaining * 3)],
+        ],
+      };
+    };
+    const refused = {
+      allowed: false,
+      code: 8,
+      httpStatus: 429,
+      stage: "quota",
+      reason: "quota_exceeded",
+    } as const;
+    for (const remaining of [0, 1, 99, 12, 4_294_967_295 % 1000]) {
+      for (const changes of [{}, refused, { ...refused, body: "slow" }]) {
+        const decision: Decision = { ...allowed, ...changes, quota: quotaOf(remaining, remaining + 1) };
+        same(decision);
+        counting(decision);
+      }
+    }
+    expect(made()).toBeLessThan(40);
+    const before = made();
+    for (let i = 0; i < 50; i++) counting({ ...allowed, decisionId: "d-2", quota: quotaOf(i) });
+    expect(made() - before).toBeLessThanOrEqual(2);
+  });
+
+  it("are made once for each list of quotas that one rule allows for, whatever their limits are", () => {
+    const { encode: counting, made } = counted();
+    const taken = (quota: string, limit: number): Decision["quota"] => {
+      const counter = { allowed: true, remaining: limit - 1, resetMs: 1000, retryMs: 0 };
+      return { ...noQuota, facts: [{ quota, limit, windowMs: 60_000, cost: 1, counter }] };
+    };
+    for (let round = 0; round < 10; round++) {
+      for (const quota of [noQuota, taken("shop/a", 10), taken("shop/a", 900), taken("shop/b", 10)]) {
+        same({ ...allowed, quota });
+        counting({ ...allowed, quota });
+      }
+    }
+    expect(made()).toBe(3);
   });
 
   it("of one caller differ in what is set, who decided, and what was refused", () => {
@@ -226,7 +280,8 @@ describe("an anonymous request", () => {
     const texts = answers.map((answer) => answer.toString("latin1"));
     expect(new Set(texts).size).toBe(3);
     expect(new Set(texts.map((text) => text.replace(/d-0{33}[1-3]/, "ID"))).size).toBe(1);
-    expect(made()).toBe(1);
+    // The one template, in its two parts.
+    expect(made()).toBe(2);
   });
 
   it("is never told what is for a caller, nor a caller what is for another", async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Chain, Decision, Snapshot } from "../../../src/engine/index.js";
+import { type Chain, type Decision, noQuota, type Snapshot } from "../../../src/engine/index.js";
 import { type AuthorizationOptions, createAuthorization, toCheckResponse } from "../../../src/envoy/index.js";
 import type { CheckResponse } from "../../../src/proto/index.js";
 import { loadProtos } from "../../../src/server/protos.js";
+import { noRateLimits } from "../../support/no-rate-limits.js";
 
-const noRules: Chain = { custom: [], authn: undefined, filters: [], own: [] };
+const noRules: Chain = { custom: [], authn: undefined, filters: [], own: [], quota: undefined };
 
 const snapshot: Snapshot = {
   generation: 3,
@@ -20,6 +21,7 @@ const snapshot: Snapshot = {
   scoped: false,
   lookup: () => undefined,
   plan: () => ({ http: noRules, tcp: noRules }),
+  rateLimits: noRateLimits,
 };
 
 /** The service over a snapshot, with what it observed. */
@@ -102,6 +104,7 @@ describe("the ext_authz service", () => {
       authn: undefined,
       filters: [],
       own: [],
+      quota: undefined,
     };
     const { ask } = service({ ...snapshot, plan: () => ({ http: chain, tcp: chain }) });
     expect((await ask({})).status?.code).toBe(13);
@@ -118,6 +121,7 @@ describe("a decision as CheckResponse", () => {
     reason: "allowed_by_policy",
     rule: { key: "k", policy: "foo/p", rule: 1 },
     body: "",
+    quota: noQuota,
     edits: {
       requestHeaders: [{ name: "x", value: "\xc3\xa9", action: "OVERWRITE_IF_EXISTS_OR_ADD" }],
       requestHeadersToRemove: ["y"],
