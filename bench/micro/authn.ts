@@ -7,9 +7,11 @@ import type * as Authn from "../../src/authn/index.js";
 import type * as Config from "../../src/config/index.js";
 import type * as Envoy from "../../src/envoy/index.js";
 import { loadProtos } from "../../src/server/protos.js";
+import { countingPorts } from "../../test/support/counting.js";
 import { benchConfig, benchWorkload } from "../policies.js";
 import { table, writeResults } from "../results.js";
 import { benchAuthentication, benchSigners, requestWithToken, type Signer } from "../tokens.js";
+import { fastest } from "./fastest.js";
 
 /** As it is built: what runs the sources for a benchmark makes every function made per request dearer. */
 const built = <Module>(name: string): Promise<Module> =>
@@ -46,6 +48,7 @@ async function serviceWith(authenticates: boolean, cached: number): Promise<Serv
     rego: () => {
       throw new Error("no Rego is evaluated here");
     },
+    ...countingPorts(),
   }).apply(update);
   return createAuthorization({
     current: () => snapshot,
@@ -88,23 +91,6 @@ const known = await Promise.all(
   signers.map(async (signer) => ({ ...signer, bytes: requestWithToken(await signer.sign("warm")) })),
 );
 for (const { bytes } of known) await check(warm, bytes);
-
-/** A thing that takes microseconds, run in turn with others so that what disturbs disturbs all of them. */
-type Runs = Readonly<Record<string, () => unknown>>;
-
-/** The fastest of many short batches of each: what disturbs only adds. Microseconds. */
-function fastest(runs: Runs, rounds = 400, batch = 200): (name: string) => number {
-  const best = new Map<string, number>();
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(runs)) {
-      const started = performance.now();
-      for (let i = 0; i < batch; i++) run();
-      const micros = ((performance.now() - started) * 1000) / batch;
-      best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, micros));
-    }
-  }
-  return (name) => best.get(name) ?? Number.NaN;
-}
 
 const runs: Record<string, () => unknown> = {
   "no rule, no token": () => check(plain, anonymous),

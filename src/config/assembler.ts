@@ -8,6 +8,8 @@ import {
   type LegacyResource,
   type RequestAuthentication,
 } from "../istio/index.js";
+import type { Quota } from "../quota/index.js";
+import type { RateLimitPorts, RateLimits } from "../ratelimit/index.js";
 import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
 import type { RegoPolicy } from "../rego/index.js";
 import { type ConnectIntrospection, compileCredentials } from "./credentials.js";
@@ -15,6 +17,7 @@ import type { ExtensionProvider } from "./extension-provider.js";
 import { defaultMesh, type Egress, type Mesh } from "./mesh.js";
 import { makePlan, trustDomainsOf } from "./planning.js";
 import { type Compiled, type CompiledRegoPolicy, indexPolicies } from "./policy-index.js";
+import { type CompiledResource, compileQuotaDocument, type QuotaPorts, rateLimitsOf } from "./quotas.js";
 import { buildRegistry, type Named } from "./registry.js";
 import type { Endpoint, ServiceEntry } from "./registry-kinds.js";
 import type { ConfigUpdate, Resource } from "./resource.js";
@@ -34,6 +37,9 @@ export interface AssemblerOptions {
   readonly rego: (policy: RegoPolicy) => Promise<Provider>;
   /** Told of every outcome of authentication. */
   readonly onAuthenticated: AuthnObserver;
+  /** Where quotas and rate limits are counted. */
+  readonly quota: QuotaPorts;
+  readonly rateLimit: RateLimitPorts;
 }
 
 /** Compiles configurations, keeping what did not change. */
@@ -53,10 +59,10 @@ interface State {
   readonly providers: ReadonlyMap<string, Provider | undefined>;
   readonly lookup: (attributes: Attributes) => Workload | undefined;
   readonly plans: LRUCache<Workload, Plan>;
+  readonly rateLimits: RateLimits;
 }
 
-interface Entry {
-  readonly resource: Resource;
+interface Entry extends CompiledResource {
   readonly compiled: Compiled;
 }
 
@@ -80,6 +86,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     providers: new Map(),
     lookup: () => undefined,
     plans: newPlans(),
+    rateLimits: rateLimitsOf([], options),
   };
 
   const compileAll = async (
@@ -128,12 +135,17 @@ export function createAssembler(options: AssemblerOptions): Assembler {
             : new Map(mesh.extensionProviders.map((entry) => [entry.name, providers(entry, mesh.egress)])),
         rego: new Map([...compiledOf(resources)].flatMap(({ rego }) => (rego ? [providerOf(rego)] : []))),
         onAuthenticated: options.onAuthenticated,
+        quota: options.quota,
       };
       const domainsChanged = mesh !== state.mesh;
       const lookup =
         domainsChanged || touched.has("WorkloadEntry") || touched.has("ServiceEntry")
           ? registryOf(resources, mesh)
           : state.lookup;
+      const rateLimits =
+        touched.has("RateLimitConfig") || touched.has("Quota")
+          ? rateLimitsOf(resources.values(), options)
+          : state.rateLimits;
       const plans = newPlans();
       let unknown: Plan | undefined;
       const plan = (workload: Workload | undefined): Plan => {
@@ -146,8 +158,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       };
       await warm(plan, mesh);
       const generation = state.generation + 1;
-      state = { generation, resources, mesh, providers: context.providers, lookup, plans };
-      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan };
+      state = { generation, resources, mesh, providers: context.providers, lookup, plans, rateLimits };
+      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan, rateLimits };
     },
   };
 }
@@ -179,6 +191,7 @@ const nothing: Compiled = {
   credentials: undefined,
   rbac: undefined,
   rego: undefined,
+  quota: undefined,
   legacy: undefined,
 };
 
@@ -213,6 +226,8 @@ async function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions):
     const filter = { enforced: ruleSet(rbac.rules, name), shadow: ruleSet(rbac.shadowRules, name) };
     return { ...nothing, rbac: { rbac, filter } };
   }
+  if (kind === "Quota") return { ...nothing, quota: compileQuotaDocument(spec as Quota) };
+  if (kind === "RateLimitConfig") return nothing;
   if (kind === "RegoPolicy") {
     const policy = spec as RegoPolicy;
     const name = `${policy.namespace}/${policy.name}`;

@@ -7,10 +7,12 @@ import {
   type TextPlace,
 } from "../diagnostics/index.js";
 import type { AuthorizationPolicy } from "../istio/index.js";
+import { defaultRateLimitSettings, type RateLimitSettings } from "../ratelimit/index.js";
 import { splitDocuments } from "./documents.js";
 import { createKindTable, type KindTable, type PreparePorts } from "./kinds.js";
 import { defaultMesh, type Mesh } from "./mesh.js";
 import { createPreparation, folderPolicy } from "./preparing.js";
+import { rateLimitClashes, readRateLimits } from "./rate-limit-files.js";
 import {
   type ChunkReading,
   type DocumentReading,
@@ -36,6 +38,8 @@ interface CatalogOptions {
   readonly references?: References;
   /** Absent: a document that has to be compiled is an error. */
   readonly ports?: PreparePorts;
+  /** How config files of envoyproxy/ratelimit are joined. */
+  readonly rateLimit?: Pick<RateLimitSettings, "mergeDomains">;
 }
 
 /** Turns texts to resources, reading again only what changed. */
@@ -59,6 +63,7 @@ export function createCatalog({
   pause,
   references = noReferences,
   ports = noPorts,
+  rateLimit = defaultRateLimitSettings,
 }: CatalogOptions): Catalog {
   const resolve = createReferenceResolver(references);
   const prepare = createPreparation(ports);
@@ -78,7 +83,7 @@ export function createCatalog({
   let turns = 0;
 
   const readFile = async (
-    { path, text, root = path }: SourceFile,
+    { path, text, root = path, isRateLimit }: SourceFile,
     known: Map<string, ChunkReading>,
   ): Promise<FileReading> => {
     const old = files.get(path);
@@ -87,9 +92,12 @@ export function createCatalog({
       return old;
     }
     const placements: Placement[] = [];
-    for (const chunk of splitDocuments(text)) {
-      const hash = hashOf(chunk.text);
-      const reading = known.get(hash) ?? chunks.get(hash) ?? readChunk(chunk.text, hash, table);
+    for (const chunk of isRateLimit ? [{ text, line: 1 }] : splitDocuments(text)) {
+      const hash = isRateLimit ? `ratelimit:${hashOf(text)}` : hashOf(chunk.text);
+      const reading =
+        known.get(hash) ??
+        chunks.get(hash) ??
+        (isRateLimit ? readRateLimits(text, hash) : readChunk(chunk.text, hash, table));
       known.set(hash, reading);
       placements.push({ file: path, root, line: chunk.line, text: chunk.text, reading });
       if (++turns % CHUNKS_PER_TURN === 0) await pause();
@@ -112,7 +120,7 @@ export function createCatalog({
         ...(input.rego ?? []).map((folder) => folderOf(folder, mesh.rootNamespace)),
       ];
       const resolved = await prepare(placements, resolve(placements, mesh.egress));
-      const whole = assemble(placements, resolved, good);
+      const whole = assemble(placements, resolved, good, rateLimit);
       const diagnostics = [...input.diagnostics, ...emptyRoots(input, nextFiles), ...whole.diagnostics];
       const worst = worstOf(diagnostics);
       if (worst === "error") return { ok: false, upserts: [], removed: [], diagnostics, worst };
@@ -177,6 +185,7 @@ function assemble(
   all: readonly Placement[],
   { completed, named }: Resolved,
   before: ReadonlyMap<string, Resource>,
+  rateLimit: Pick<RateLimitSettings, "mergeDomains">,
 ): Whole {
   const placements = all.filter((placement) => !named.has(placement.file) || holdsResource(placement));
   const resources = new Map<string, Resource>();
@@ -224,6 +233,7 @@ function assemble(
     for (const place of meshDocuments.slice(0, 1))
       diagnostics.push(...unknownPolicies(place, mesh, resources));
   }
+  diagnostics.push(...rateLimitClashes(placements, rateLimit, domainTaken));
   if (mesh?.settings.envoyJwtPayloadKey !== undefined) diagnostics.push(...authentications.map(notEvaluated));
   return { resources, diagnostics: diagnostics.sort(byPlace) };
 }
@@ -236,6 +246,11 @@ function namedDocument({ file, line }: Placement, namedBy: DocumentReading): Dia
 function notEvaluated([placement, document]: readonly [Placement, DocumentReading]): Diagnostic {
   const message = "not evaluated: `trustEnvoyJwt` in the Mesh leaves the verification of tokens to Envoy";
   return diagnose(placement, document, codes.leftToEnvoy, ["kind"], message);
+}
+
+function domainTaken(placement: Placement, document: DocumentReading, message: string): Diagnostic {
+  const path = ["spec", "rateLimitService", "domain"];
+  return diagnose(placement, document, codes.quotaDomainTaken, path, message);
 }
 
 function unknownProviders(

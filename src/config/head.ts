@@ -80,7 +80,7 @@ export function readHead(value: unknown, served: Served): Head {
   const kind = own(value, "kind");
   if (apiVersion === undefined && own(value, "domain") !== undefined) {
     const message =
-      "config file of envoyproxy/ratelimit, which is not served yet: remove it from this folder";
+      "config file of envoyproxy/ratelimit in flow style, expected `domain:` at the start of a line, or --ratelimit-config";
     return nothing(codes.unknownKind, ["domain"], message);
   }
   for (const [name, text] of [

@@ -12,6 +12,7 @@ import {
   parseRequestAuthentication,
   type RequestAuthentication,
 } from "../istio/index.js";
+import { parseQuota } from "../quota/index.js";
 import { parseEnvoyRbac } from "../rbac/index.js";
 import {
   completeRegoPolicy,
@@ -79,6 +80,7 @@ export const kinds: readonly Kind[] = [
     complete: (spec, texts) => completeTokenIntrospection(spec as TokenIntrospection, texts),
   },
   { ...gatehouse, kind: "ApiKeys", parse: parseApiKeys },
+  { ...gatehouse, kind: "Quota", parse: parseQuota },
   {
     ...gatehouse,
     kind: "RegoPolicy",
@@ -93,7 +95,7 @@ export const kinds: readonly Kind[] = [
 const groups = [security.group, "rbac.istio.io", networking.group, "telemetry.istio.io", gatehouse.group];
 
 /** Kinds of later versions: in a foreign group their name is a slip as well. */
-const laterKinds = ["Telemetry", "Quota", "Metric", "BodyPolicy"];
+const laterKinds = ["Telemetry", "Metric", "BodyPolicy"];
 
 /** Makes the table. */
 export function createKindTable(list: readonly Kind[] = kinds): KindTable {

@@ -5,6 +5,7 @@ import { codes, type Finding, finding, hasErrors } from "../diagnostics/index.js
 import { durationWithin, type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
 import type { MeshSettings } from "../engine/index.js";
 import { parseCidr } from "../matchers/index.js";
+import type { QuotaHeaders } from "../quota/index.js";
 import { checkClientCertHeaders, clientCertHeaders, toClientCertHeaders } from "./client-cert-headers.js";
 import { type ExtensionProvider, extensionProvider } from "./extension-provider.js";
 
@@ -81,6 +82,7 @@ const meshSpec = z.strictObject({
     })
     .prefault({}),
   clientCertHeaders: clientCertHeaders.prefault({}),
+  quotaHeaders: z.enum(["rateLimit", "xRateLimit", "none"]).default("rateLimit"),
 });
 
 /** Where outbound connections may go: each list that is not empty must be passed. */
@@ -101,6 +103,8 @@ export interface Mesh {
   /** How tokens are judged. */
   readonly jwt: JwtSettings;
   readonly multipleCustomProviders: boolean;
+  /** How callers are told what quotas have left for them. */
+  readonly quotaHeaders: QuotaHeaders;
 }
 
 /** Parses a `gatehouse.dev` Mesh. */
@@ -147,6 +151,7 @@ function toMesh(spec: Spec): Mesh {
     egress: spec.egress,
     jwt: { clockSkewSeconds: Math.floor(spec.jwt.clockSkew / 1000), strict: spec.jwt.strict },
     multipleCustomProviders: spec.multipleCustomProviders,
+    quotaHeaders: spec.quotaHeaders,
   };
 }
 

@@ -9,9 +9,11 @@ import {
   type TrustDomains,
   translateLegacy,
 } from "../istio/index.js";
+import { createQuotaStage, type QuotaStage } from "../quota/index.js";
 import { compileRbac, type Rbac, type RbacFilter, type RuleSet } from "../rbac/index.js";
 import type { Mesh } from "./mesh.js";
 import type { Selected } from "./policy-index.js";
+import type { QuotaPorts } from "./quotas.js";
 
 /** What plans are made with, beside the policies. */
 export interface PlanningContext {
@@ -21,6 +23,7 @@ export interface PlanningContext {
   /** RegoPolicies by `NAMESPACE/NAME`. */
   readonly rego: ReadonlyMap<string, Provider>;
   readonly onAuthenticated: AuthnObserver;
+  readonly quota: QuotaPorts;
 }
 
 /** Stands for a destination of which nothing is known, so that legacy RBAC finds no role for it. */
@@ -63,7 +66,20 @@ function makeChain(
     authn: protocol === "http" ? authenticationOf(selected, workload, context) : undefined,
     filters: [...filters, ...legacyFilters, ...rbac.map(({ filter }) => filter)],
     own: selected.rego.map(({ own }) => own),
+    quota: quotaStage(selected, protocol, context),
   };
+}
+
+/** On TCP only the quotas that ask nothing of an HTTP request. */
+function quotaStage(
+  { quota }: Selected,
+  protocol: Protocol,
+  { mesh, quota: { ledger, observer } }: PlanningContext,
+): QuotaStage | undefined {
+  const asked = protocol === "http" ? quota : quota.filter(({ readsRequest }) => !readsRequest);
+  if (asked.length === 0) return undefined;
+  const quotas = asked.map((document) => document.quota);
+  return createQuotaStage(quotas, { ledger, observer, headers: mesh.quotaHeaders });
 }
 
 /** Where Envoy's own verification is trusted, no rule of RequestAuthentication is asked. */

@@ -10,6 +10,7 @@ import {
   type RequestAuthentication,
   selects,
 } from "../istio/index.js";
+import type { CompiledQuota } from "../quota/index.js";
 import type { EnvoyRbac, RbacFilter } from "../rbac/index.js";
 import type { RegoPolicy } from "../rego/index.js";
 
@@ -31,6 +32,16 @@ export interface CompiledRegoPolicy {
   readonly own: OwnPolicy;
 }
 
+/** A Quota document, ready to be charged. */
+export interface CompiledQuotaDocument {
+  readonly attachment: Attachment;
+  /** `NAMESPACE/NAME`. */
+  readonly label: string;
+  readonly quota: CompiledQuota;
+  /** It asks for something that only an HTTP request has. */
+  readonly readsRequest: boolean;
+}
+
 /** A TokenIntrospection or ApiKeys document, ready to judge credentials. */
 export interface CompiledCredentials {
   readonly attachment: Attachment;
@@ -44,6 +55,7 @@ export interface Compiled {
   readonly credentials: CompiledCredentials | undefined;
   readonly rbac: CompiledEnvoyRbac | undefined;
   readonly rego: CompiledRegoPolicy | undefined;
+  readonly quota: CompiledQuotaDocument | undefined;
   readonly legacy: LegacyResource | undefined;
 }
 
@@ -57,6 +69,8 @@ export interface Selected {
   readonly rbac: readonly CompiledEnvoyRbac[];
   /** In the order of namespace and name, without those that act only as providers. */
   readonly rego: readonly CompiledRegoPolicy[];
+  /** In the order of namespace and name. */
+  readonly quota: readonly CompiledQuotaDocument[];
   /** Only what can matter to the workload. */
   readonly legacy: readonly LegacyResource[];
 }
@@ -81,6 +95,7 @@ interface Namespace {
   readonly credentials: Shelf<CompiledCredentials>;
   readonly rbac: Shelf<CompiledEnvoyRbac>;
   readonly rego: Shelf<CompiledRegoPolicy>;
+  readonly quota: Shelf<CompiledQuotaDocument>;
   /** Roles and bindings. */
   readonly legacy: LegacyResource[];
 }
@@ -105,6 +120,7 @@ export async function indexPolicies(
       credentials: emptyShelf(),
       rbac: emptyShelf(),
       rego: emptyShelf(),
+      quota: emptyShelf(),
       legacy: [],
     };
     namespaces.set(name, known);
@@ -118,7 +134,7 @@ export async function indexPolicies(
     scoped ||= !isMeshWide(attachment, rootNamespace);
     shelve(kind(namespaceOf(attachment.namespace)), attachment, item);
   };
-  for (const { policies, jwt, credentials, rbac, rego, legacy } of compiled) {
+  for (const { policies, jwt, credentials, rbac, rego, quota, legacy } of compiled) {
     for (const policy of policies) put((namespace) => namespace.policies, policy.policy, policy);
     if (jwt !== undefined) put((namespace) => namespace.jwt, jwt.authentication, jwt);
     if (credentials !== undefined) {
@@ -126,6 +142,7 @@ export async function indexPolicies(
     }
     if (rego !== undefined && !rego.policy.providerOnly)
       put((namespace) => namespace.rego, rego.policy, rego);
+    if (quota !== undefined) put((namespace) => namespace.quota, quota.attachment, quota);
     if (rbac !== undefined) put((namespace) => namespace.rbac, attachmentOf(rbac), rbac);
     if (legacy?.kind === "ServiceRole" || legacy?.kind === "ServiceRoleBinding") {
       namespaceOf(legacy.namespace).legacy.push(legacy);
@@ -166,6 +183,10 @@ export async function indexPolicies(
           .flatMap(({ rego }) => candidates(rego, workload))
           .filter(({ policy }) => applies(policy))
           .sort(({ own: a }, { own: b }) => compareTexts(a.ref.policy, b.ref.policy)),
+        quota: found
+          .flatMap(({ quota }) => candidates(quota, workload))
+          .filter(({ attachment }) => applies(attachment))
+          .sort(({ label: a }, { label: b }) => compareTexts(a, b)),
         legacy: [...configs, ...(own?.legacy ?? [])],
       };
     },

@@ -3,8 +3,9 @@ import { type Code, codes, type Finding, finding, hasErrors, type Path } from ".
 import type { Parsed, Reference } from "../documents/index.js";
 import { type Head, readHead } from "./head.js";
 import type { Kind, KindTable } from "./kinds.js";
+import { looksLikeRateLimits, readRateLimits } from "./rate-limit-files.js";
 import { readYaml } from "./yaml.js";
-import { type Locate, locator, type Position, type YamlProblem } from "./yaml-nodes.js";
+import { insideScalar, type Locate, locator, type Position, type YamlProblem } from "./yaml-nodes.js";
 
 /** Something to say about a chunk; its line counts from the chunk's first. */
 export interface Mark extends Position {
@@ -61,6 +62,7 @@ export function hashOf(text: string): string {
 export function readChunk(text: string, chunkHash: string, table: KindTable): ChunkReading {
   // A copy of its own: values are slices of it and would otherwise keep the whole file in memory.
   const own = Buffer.from(text).toString();
+  if (looksLikeRateLimits(own)) return readRateLimits(own, chunkHash);
   const { value, problems } = readYaml(own);
   if (hasErrors(problems)) {
     return { hash: chunkHash, documents: [], marks: problems.map(toMark) };
@@ -74,9 +76,11 @@ export function readChunk(text: string, chunkHash: string, table: KindTable): Ch
   const documents = itemsOf(value).flatMap(({ item, path }, i): DocumentReading[] => {
     const read = readDocument(item, table);
     const label = labelOf(read);
-    for (const { code, message, path: below } of read.findings) {
+    for (const { code, message, path: below, place } of read.findings) {
       const part = code === codes.unknownField ? "key" : "value";
-      marks.push({ code, message, resource: label, ...locateOnce([...path, ...below], part) });
+      const position = locateOnce([...path, ...below], part);
+      const inside = place === undefined ? position : insideScalar(own, position, place);
+      marks.push({ code, message, resource: label, ...inside });
     }
     const { document, group } = read.head;
     if (document === undefined || document.name === "") return [];

@@ -42,6 +42,8 @@ export interface SourceFile {
   readonly text: string;
   /** The configuration path that led to it, one of `ConfigFiles.roots`. */
   readonly root?: string;
+  /** A config file of envoyproxy/ratelimit, whatever its text says. */
+  readonly isRateLimit?: true;
 }
 
 /** Everything that a source has, and what it could not read. */

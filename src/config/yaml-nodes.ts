@@ -96,11 +96,20 @@ export function locator(text: string): Locate {
   };
 }
 
-/** The place in the document of a place in the text of one of its scalars; `start` is where the scalar begins. */
+/**
+ * The place in the document of a place in the text of one of its scalars; `start` is where the scalar begins. Of a scalar
+ * that is written on more lines, or with escapes before the place: where it begins.
+ */
 export function insideScalar(text: string, start: Position, place: Position): Position {
   const lines = text.split("\n");
-  const isBlock = /^[|>]/.test((lines[start.line - 1] ?? "").slice(start.column - 1));
-  if (!isBlock) return start;
+  const line = (lines[start.line - 1] ?? "").slice(start.column - 1);
+  if (!/^[|>]/.test(line)) {
+    const isQuoted = /^["']/.test(line);
+    const before = line.slice(isQuoted ? 1 : 0, place.column);
+    const isLiteral = isQuoted ? !before.includes(line.startsWith('"') ? "\\" : "''") : true;
+    if (place.line !== 1 || !isLiteral || before.length < place.column - 1) return start;
+    return { line: start.line, column: start.column + place.column - (isQuoted ? 0 : 1) };
+  }
   const first = lines.slice(start.line).find((line) => line.trim() !== "") ?? "";
   return { line: start.line + place.line, column: first.search(/\S|$/) + place.column };
 }

@@ -5,6 +5,7 @@ import {
   type KeySources,
 } from "../../src/authn/index.js";
 import type { createAssembler } from "../../src/config/index.js";
+import { countingPorts } from "./counting.js";
 
 /** Keys that never arrive. */
 export const noKeys: KeySources = () => ({ current: () => undefined, refresh: () => undefined });
@@ -25,4 +26,5 @@ export const authnOptions: Omit<Parameters<typeof createAssembler>[0], "pause" |
   rego: () => {
     throw new Error("no Rego is evaluated here");
   },
+  ...countingPorts(),
 };

@@ -47,7 +47,7 @@ describe("a document's head", () => {
       "GH0012",
     ],
     ["our kind in the core group", "{apiVersion: v1, kind: AuthorizationPolicy}", "GH0012"],
-    ["a rate limit config", "domain: x\ndescriptors: []", "GH0012"],
+    ["a rate limit config in flow style", "{domain: x, descriptors: []}", "GH0012"],
     ["an unknown field at the top", `${policy("p")}rules: []`, "GH0101"],
     [
       "an unknown field in metadata",
