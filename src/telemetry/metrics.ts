@@ -4,6 +4,9 @@ import { createAuthnMetrics } from "./authn-metrics.js";
 import { type CheckOutcome, createCheckMetrics } from "./check-metrics.js";
 import { createIntrospectionMetrics, type IntrospectionMetrics } from "./introspection-metrics.js";
 import { createKeyMetrics, type KeyMetrics } from "./key-metrics.js";
+import { createQuotaMetrics, type QuotaMetrics } from "./quota-metrics.js";
+import { createRateLimitMetrics, type RateLimitMetrics } from "./rate-limit-metrics.js";
+import { createRedisMetrics, type RedisMetrics } from "./redis-metrics.js";
 import { createRegoMetrics, type RegoMetrics } from "./rego-metrics.js";
 
 /**
@@ -13,7 +16,7 @@ import { createRegoMetrics, type RegoMetrics } from "./rego-metrics.js";
 export type ReloadResult = "ok" | "invalid" | "failed";
 
 /** Where an internal error came from. */
-export type ErrorPlace = "check" | "decode" | "config" | "tls" | "worker" | "process";
+export type ErrorPlace = "check" | "decode" | "rate_limit" | "config" | "tls" | "worker" | "process";
 
 /** How a provider answered. */
 export type ProviderResult = "allowed" | "denied" | "failed" | "failed_open";
@@ -28,7 +31,12 @@ export interface ConfigGauges {
 }
 
 /** The process's metrics. Recording never throws; label values come from closed sets. */
-export interface Metrics extends KeyMetrics, RegoMetrics {
+export interface Metrics
+  extends KeyMetrics,
+    RegoMetrics,
+    Pick<QuotaMetrics, "quotas">,
+    RedisMetrics,
+    Pick<RateLimitMetrics, "rateLimits" | "rateLimited"> {
   /** `seconds` is from the decoded request to its decision. */
   checked(outcome: CheckOutcome, seconds: number): void;
   readonly authenticated: AuthnObserver;
@@ -42,6 +50,8 @@ export interface Metrics extends KeyMetrics, RegoMetrics {
   failed(where: ErrorPlace): void;
   workerDied(): void;
   workersReady(count: number): void;
+  /** By so many there are more counters in this process's memory, or fewer: it may have several stores. */
+  countersChanged(by: number): void;
   /** Plain data that another process can add to its own, see `renderMetrics`. */
   values(): Promise<MetricObject[]>;
 }
@@ -56,6 +66,13 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   const checks = createCheckMetrics();
   const authn = createAuthnMetrics();
   const introspection = createIntrospectionMetrics();
+  const quotas = createQuotaMetrics();
+  const rateLimits = createRateLimitMetrics();
+  const held = new Gauge({
+    name: "gatehouse_quota_counters",
+    help: "Counters of quotas and rate limits in this process's memory.",
+    registers,
+  });
   const unknownWorkload = new Counter({
     name: "gatehouse_unknown_workload_total",
     help: "Checks refused because their destination workload is unknown while policies are scoped.",
@@ -98,14 +115,21 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
     reloaded: (result) => reloads.inc({ result }),
     failed: (where) => errors.inc({ where }),
     configured: config,
+    quotas: quotas.quotas,
+    rateLimits: rateLimits.rateLimits,
+    rateLimited: rateLimits.rateLimited,
+    countersChanged: (by) => held.inc(by),
     ...workers,
     ...createKeyMetrics(registers),
     ...createRegoMetrics(registers),
+    ...createRedisMetrics(registers),
     async values() {
       return [
         ...checks.values(),
         ...authn.values(),
         ...introspection.values(),
+        ...quotas.values(),
+        ...rateLimits.values(),
         ...((await registry.getMetricsAsJSON()) as MetricObject[]),
       ];
     },

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { type Attributes, type ByteString, toBytes, toText } from "../attributes/index.js";
 import type { RefusedCredential } from "../authn/index.js";
 import type { Decision, DryRun } from "../engine/index.js";
+import type { QuotaFact } from "../quota/index.js";
 
 /** One decision as `/decisions` shows it: nothing secret is in it, so it may leave the process. */
 export interface DecisionRecord {
@@ -18,6 +19,8 @@ export interface DecisionRecord {
   readonly rule: number | null;
   readonly reason: string;
   readonly dry_run: readonly DryRun[];
+  /** What quotas took; empty where none was asked. */
+  readonly quota: readonly QuotaTake[];
   readonly failed_open: boolean;
   /** Generation of the configuration that decided, 0 without one. */
   readonly snapshot: number;
@@ -37,6 +40,15 @@ export interface DecisionRecord {
   readonly authn_refused: readonly RefusedCredential[];
   readonly destination_namespace: string | null;
   readonly destination_workload: string | null;
+}
+
+/** What one quota took of a request. */
+export interface QuotaTake {
+  /** `NAMESPACE/NAME`. */
+  readonly quota: string;
+  readonly cost: number;
+  readonly limit: number;
+  readonly remaining: number;
 }
 
 /** What a decision was about. */
@@ -62,6 +74,7 @@ export function recordOf({ decision, attributes, now, durationMs }: CheckObserva
     rule: decision.rule?.rule ?? null,
     reason: decision.reason,
     dry_run: decision.dryRun,
+    quota: decision.quota.facts.length === 0 ? noneTaken : decision.quota.facts.map(takeOf),
     failed_open: decision.failedOpen,
     snapshot: decision.generation,
     duration_ms: durationMs,
@@ -80,6 +93,11 @@ export function recordOf({ decision, attributes, now, durationMs }: CheckObserva
 }
 
 const noneRefused: readonly RefusedCredential[] = [];
+const noneTaken: readonly QuotaTake[] = [];
+
+function takeOf({ quota, cost, limit, counter }: QuotaFact): QuotaTake {
+  return { quota, cost, limit, remaining: counter.remaining };
+}
 
 const MAX_TEXT = 1024;
 

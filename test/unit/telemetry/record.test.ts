@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Attributes } from "../../../src/attributes/index.js";
-import type { Decision } from "../../../src/engine/index.js";
+import { type Decision, noQuota } from "../../../src/engine/index.js";
 import { recordOf } from "../../../src/telemetry/index.js";
 import { keptBytes } from "../../support/cost.js";
 
@@ -13,6 +13,7 @@ const decision = {
   reason: "denied_by_policy",
   rule: { key: "ns[shop]-policy[deny]-rule[2]", policy: "shop/deny", rule: 2 },
   dryRun: [],
+  quota: noQuota,
   failedOpen: false,
   generation: 4,
 } as unknown as Decision;
@@ -46,6 +47,15 @@ const record = (urlPath: string): ReturnType<typeof recordOf> =>
   });
 
 describe("a decision record", () => {
+  it("says what quotas took", () => {
+    const counter = { allowed: true, remaining: 3, resetMs: 1, retryMs: 0 };
+    const facts = [{ quota: "shop/q", limit: 5, windowMs: 60_000, cost: 2, counter }];
+    const quota = { facts, headers: [] };
+    expect(
+      recordOf({ decision: { ...decision, quota }, attributes: undefined, now: 5, durationMs: 1 }).quota,
+    ).toEqual([{ quota: "shop/q", cost: 2, limit: 5, remaining: 3 }]);
+  });
+
   it("says who asked for what, which policy and rule answered, and why", () => {
     expect(record("/cart")).toEqual({
       time: 5,
@@ -57,6 +67,7 @@ describe("a decision record", () => {
       rule: 2,
       reason: "denied_by_policy",
       dry_run: [],
+      quota: [],
       failed_open: false,
       snapshot: 4,
       duration_ms: 0.25,
