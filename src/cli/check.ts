@@ -7,7 +7,7 @@ import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
 import type { RegoPorts } from "../rego/index.js";
-import { loadParts, type Protos } from "../server/index.js";
+import { defaults, loadParts, type Protos } from "../server/index.js";
 import { explain, type Miss, placeOfDecision } from "./explain.js";
 import { type Asked, describeRego, explainRego, type RegoExplanation } from "./explain-rego.js";
 import { readConfig } from "./load.js";
@@ -64,7 +64,8 @@ export async function checkOnce(
   if (options.output !== "text" && options.output !== "json") {
     throw new GatehouseError("bad_flag", `unknown output \`${options.output}\`, expected text or json`);
   }
-  const { createBuilder, createKeys, createRegoPorts, loadProtos } = await loadParts();
+  const { createBuilder, createCounters, createKeys, createRegoPorts, loadProtos, openStore } =
+    await loadParts();
   const protos = loadProtos();
   const bytes = encodeRequest(await readRequest(options.request, streams), protos);
   const update = await readConfig({ paths: options.config, rego: options.rego }, streams.env);
@@ -81,11 +82,16 @@ export async function checkOnce(
     metrics: { regoFailed: () => {} },
     logger: { warn: (fields) => streams.err(`${JSON.stringify(fields)}\n`) },
   });
+  // Counters of its own: what a server counted elsewhere is not asked.
+  const store = openStore(defaults, { ...quiet, now: Date.now });
+  const counters = createCounters(defaults, { ...quiet, now: Date.now, store });
   const builder = createBuilder({
     metrics: { providerAsked: () => {}, introspected: () => {} },
     jwt: { keys: keys.sources, verifier: createTokenVerifier(createTokenCache(0, Date.now)) },
     onAuthenticated: () => {},
     rego: options.explain ? recording(regoPorts, asked) : regoPorts,
+    quota: counters.quota,
+    rateLimit: counters.rateLimit,
   });
   const { upserts } = update;
   const change = { generation: 1, full: true, upserts, removed: [] };
@@ -104,7 +110,7 @@ export async function checkOnce(
     asked,
     streams,
   });
-  await Promise.all([builder.close(), keys.close()]);
+  await Promise.all([builder.close(), keys.close(), counters.close(), store.close()]);
   if (options.output === "json") streams.out(`${JSON.stringify(report, null, 2)}\n`);
   else streams.out(describe(report, options.explain));
   return report.allowed ? exit.fine : exit.findings;
@@ -113,7 +119,14 @@ export async function checkOnce(
 /** Nobody reads the metrics and logs of one decision. */
 const quiet = {
   logger: { info: () => {}, warn: () => {}, error: () => {} },
-  metrics: { keysFetched: () => {}, keysMeasured: () => {} },
+  metrics: {
+    keysFetched: () => {},
+    keysMeasured: () => {},
+    countersChanged: () => {},
+    redis: { operation: () => {}, breaker: () => {}, connection: () => {}, refusedLocally: () => {} },
+    quotas: { charged: () => {}, expressionFailed: () => {}, storeFailed: () => {} },
+    rateLimits: { counted: () => {}, domainNotFound: () => {} },
+  },
 };
 
 /** Keeps what the policies answer. */

@@ -24,12 +24,11 @@ export interface Miss {
 }
 
 /** Where the rule stands that decided. */
-export function placeOfDecision({ rule }: Decision, { upserts }: ConfigUpdate): Origin | undefined {
+export function placeOfDecision({ rule, stage }: Decision, { upserts }: ConfigUpdate): Origin | undefined {
   if (rule === undefined) return undefined;
   if (rule.rule === undefined) {
-    const policy = upserts.find(
-      (one) => one.kind === "RegoPolicy" && `${one.namespace}/${one.name}` === rule.policy,
-    );
+    const kind = stage === "quota" ? "Quota" : "RegoPolicy";
+    const policy = upserts.find((one) => one.kind === kind && `${one.namespace}/${one.name}` === rule.policy);
     return policy?.origin;
   }
   // Only Istio's rules have such ids; Envoy's own have the key that they were written with.

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { Command, CommanderError } from "commander";
 import { GatehouseError } from "../diagnostics/index.js";
-import { packageVersion } from "../server/index.js";
+import { defaults, packageVersion } from "../server/index.js";
 import type { ApiKeyTarget, CreateOptions } from "./apikey.js";
 import type { CheckOptions } from "./check.js";
+import type { QuotaOptions } from "./quota.js";
 import { addRego } from "./rego.js";
 import { settings } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
@@ -41,17 +42,24 @@ function createProgram(streams: Streams, done: (code: ExitCode) => void): Comman
     .configureOutput({ writeOut: streams.out, writeErr: streams.err });
   addServe(program, streams, done);
   addApiKey(program, streams, done);
+  addQuota(program, streams, done);
   addRego(program, streams, done);
   program
     .command("validate")
     .description("read configuration and print what is wrong with it")
     .argument("[paths...]", "files or folders of YAML")
     .option("--rego <dir>", "folder of .rego and data files, may be repeated", append)
+    .option("--ratelimit-config <dir>", "config files of envoyproxy/ratelimit, may be repeated", append)
     .option("--output <format>", "text, json, or rbac: what the policies compile to", "text")
-    .action(async (paths: string[], options: { output: string; rego?: string[] }) => {
-      requireSome(paths, options.rego, "a path or --rego DIR");
+    .action(async (paths: string[], options: ValidateFlags) => {
+      const { rego, ratelimitConfig: rateLimit, output } = options;
+      requireSome(
+        paths,
+        [...(rego ?? []), ...(rateLimit ?? [])],
+        "a path, --rego DIR or --ratelimit-config DIR",
+      );
       const { validate } = await import("./validate.js");
-      done(await validate({ paths, rego: options.rego }, options.output, streams));
+      done(await validate({ paths, rego, rateLimit }, output, streams));
     });
   program
     .command("check")
@@ -117,6 +125,33 @@ function addApiKey(program: Command, streams: Streams, done: (code: ExitCode) =>
       done(await listKeys(options, streams, ports));
     },
   );
+}
+
+interface ValidateFlags {
+  readonly output: string;
+  readonly rego?: readonly string[];
+  readonly ratelimitConfig?: readonly string[];
+}
+
+function addQuota(program: Command, streams: Streams, done: (code: ExitCode) => void): void {
+  const command = program.command("quota").description("show or reset a counter of a running server");
+  const counter = (name: "get" | "reset", description: string): Command =>
+    command
+      .command(name)
+      .description(description)
+      .argument("[quota]", "NAMESPACE/NAME of a Quota")
+      .option("--dimension <name=value>", "value of a dimension of the Quota, may be repeated", append)
+      .option("--domain <domain>", "domain of Envoy's rate limit service")
+      .option("--descriptor <key=value>", "entry of one descriptor, in order, may be repeated", append)
+      .option("--admin-address <address>", `of the server (default: ${defaults.adminAddress})`)
+      .option("--admin-token-file <file>", "file with the bearer token of the admin pages")
+      .option("--output <format>", "text or json", "text")
+      .action(async (quota: string | undefined, options: QuotaOptions) => {
+        const { getQuota, resetQuota } = await import("./quota.js");
+        done(await (name === "get" ? getQuota : resetQuota)(quota, options, streams));
+      });
+  counter("get", "print how a counter stands; changes nothing");
+  counter("reset", "forget what a counter has counted");
 }
 
 type CheckFlags = Omit<CheckOptions, "config"> & { readonly config?: readonly string[] };

@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import { InvalidConfigError, type RunningServer, type ServerOptions, startServer } from "../server/index.js";
 import { cacheDirOf } from "./cache-dir.js";
+import { clockOffsetOf, rateLimitSettingsOf } from "./rate-limit-settings.js";
 import { keyOf, resolveSettings, type Values } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
@@ -94,12 +95,21 @@ function toOptions(
   const flag = (name: string): boolean => values.get(name) === true;
   const configPaths = list("config");
   const regoPaths = list("rego");
-  if (configPaths.length === 0 && regoPaths.length === 0) {
-    throw new GatehouseError("bad_flag", "no configuration is named, expected --config PATH or --rego DIR");
+  const rateLimitPaths = list("ratelimit-config");
+  const decides = configPaths.length > 0 || regoPaths.length > 0;
+  if (!decides && rateLimitPaths.length === 0) {
+    const expected = "--config PATH, --rego DIR or --ratelimit-config DIR";
+    throw new GatehouseError("bad_flag", `no configuration is named, expected ${expected}`);
   }
   return {
     configPaths,
     regoPaths,
+    rateLimitPaths,
+    decides,
+    rateLimit: { ...rateLimitSettingsOf(environment), sharedKeys: flag("ratelimit-shared-keys") },
+    clockOffsetMs: clockOffsetOf(environment),
+    redis: toRedis(values),
+    maxCounters: toMaxCounters(Number(values.get("max-counters"))),
     cacheDir: cacheDirOf(text("cache-dir"), environment),
     grpcAddress: String(text("grpc-address")),
     adminAddress: String(text("admin-address")),
@@ -115,6 +125,37 @@ function toOptions(
     reflection: flag("reflection"),
     allowEmpty: flag("allow-empty"),
     allowInvalidStart: flag("allow-invalid-start"),
+  };
+}
+
+function toMaxCounters(count: number): number {
+  if (count > 0) return count;
+  throw new GatehouseError("bad_flag", "bad value `0` for `--max-counters`, expected a number from 1 on");
+}
+
+function toRedis(values: Values): ServerOptions["redis"] {
+  const text = (name: string): string | undefined => values.get(name) as string | undefined;
+  const urls = (values.get("redis-url") as readonly string[] | undefined) ?? [];
+  if (urls.length === 0) {
+    const alone = [
+      "redis-cluster",
+      "redis-username",
+      "redis-password-file",
+      "redis-tls-ca",
+      "redis-tls-cert",
+      "redis-tls-key",
+    ];
+    const given = alone.find((name) => values.has(name) && values.get(name) !== false);
+    if (given === undefined) return undefined;
+    throw new GatehouseError("bad_flag", `--${given} without --redis-url`);
+  }
+  return {
+    urls,
+    cluster: values.get("redis-cluster") === true,
+    username: text("redis-username"),
+    passwordFile: text("redis-password-file"),
+    tls: { caFile: text("redis-tls-ca"), certFile: text("redis-tls-cert"), keyFile: text("redis-tls-key") },
+    timeoutMs: Number(values.get("redis-timeout")),
   };
 }
 

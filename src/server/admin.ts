@@ -15,7 +15,7 @@ export type Page = (query: URLSearchParams) => PageAnswer | Promise<PageAnswer>;
 /** Says why a request is refused, or undefined when it may pass. */
 export type Guard = (request: IncomingMessage) => PageAnswer | undefined;
 
-/** A small HTTP server that answers GET and HEAD. */
+/** A small HTTP server that answers GET and HEAD, and POST where it is asked to do something. */
 export interface PageServer {
   readonly address: ListenAddress;
   close(): Promise<void>;
@@ -25,6 +25,8 @@ interface PageServerOptions {
   readonly address: ListenAddress;
   /** By path. */
   readonly pages: ReadonlyMap<string, Page>;
+  /** By path: what changes something, only for POST. Whoever asks says all in the query; a body is not read. */
+  readonly actions?: ReadonlyMap<string, Page>;
   readonly guard: Guard;
   readonly onError: (error: unknown) => void;
 }
@@ -35,7 +37,7 @@ const SAFETY = {
   "x-content-type-options": "nosniff",
 };
 
-/** Serves `pages`; everything else is 404, other methods than GET and HEAD are 405. */
+/** Serves `pages` and `actions`; everything else is 404, other methods than theirs are 405. */
 export async function servePages(options: PageServerOptions): Promise<PageServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     answer(request, options)
@@ -59,14 +61,29 @@ export async function servePages(options: PageServerOptions): Promise<PageServer
   };
 }
 
-async function answer(request: IncomingMessage, { pages, guard }: PageServerOptions): Promise<PageAnswer> {
+async function answer(
+  request: IncomingMessage,
+  { pages, actions, guard }: PageServerOptions,
+): Promise<PageAnswer> {
   const refusal = guard(request);
   if (refusal !== undefined) return refusal;
+  const url = request.url ?? "/";
+  // Only the first one parts them: a value may have others.
+  const end = url.includes("?") ? url.indexOf("?") : url.length;
+  const [path, query] = [url.slice(0, end), url.slice(end + 1)];
+  const action = actions?.get(path);
+  if (action !== undefined) return refusalOfPost(request) ?? (await action(new URLSearchParams(query)));
   if (request.method !== "GET" && request.method !== "HEAD")
     return text(405, "only GET and HEAD are answered");
-  const [path = "", query = ""] = (request.url ?? "/").split("?", 2);
   const page = pages.get(path);
   return page === undefined ? text(404, "no such page") : await page(new URLSearchParams(query));
+}
+
+/** A page of another site can make a browser send a POST here, by an address that the guard lets pass. */
+function refusalOfPost({ method, headers }: IncomingMessage): PageAnswer | undefined {
+  if (method !== "POST") return text(405, "only POST is answered");
+  const fromBrowser = headers.origin !== undefined || headers["sec-fetch-site"] !== undefined;
+  return fromBrowser ? text(403, "a browser may not ask for this") : undefined;
 }
 
 function send(request: IncomingMessage, response: ServerResponse, page: PageAnswer): void {

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AuthnObserver, JwtPorts } from "../authn/index.js";
-import { type Assembler, createAssembler, type Mesh, meshOf } from "../config/index.js";
+import { type Assembler, createAssembler, type Mesh, meshOf, type QuotaPorts } from "../config/index.js";
 import type { Snapshot } from "../engine/index.js";
+import type { RateLimitPorts } from "../ratelimit/index.js";
 import { createRegoProvider, type RegoPorts } from "../rego/index.js";
 import type { Metrics } from "../telemetry/index.js";
 import type { ConfigChange } from "./configuration.js";
@@ -25,13 +26,22 @@ export interface BuilderPorts {
   readonly jwt: JwtPorts;
   readonly onAuthenticated: AuthnObserver;
   readonly rego: RegoPorts;
+  readonly quota: QuotaPorts;
+  readonly rateLimit: RateLimitPorts;
 }
 
 /** No request that began under an older snapshot is still under way after this time. */
 const RETIRE_MS = 60_000;
 
 /** Makes a builder that knows no configuration yet. */
-export function createBuilder({ metrics, jwt, onAuthenticated, rego }: BuilderPorts): Builder {
+export function createBuilder({
+  metrics,
+  jwt,
+  onAuthenticated,
+  rego,
+  quota,
+  rateLimit,
+}: BuilderPorts): Builder {
   const pool = createProviderPool(metrics);
   const introspection = createIntrospectionPool(metrics);
   const fresh = (): Assembler =>
@@ -42,6 +52,8 @@ export function createBuilder({ metrics, jwt, onAuthenticated, rego }: BuilderPo
       introspection: introspection.provide,
       rego: (policy) => createRegoProvider(policy, rego),
       onAuthenticated,
+      quota,
+      rateLimit,
     });
   let assembler = fresh();
   let wanted: Mesh = meshOf([]);

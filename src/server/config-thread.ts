@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { ConfigUpdate, Resource } from "../config/index.js";
 import { codes, fileDiagnostic } from "../diagnostics/index.js";
+import type { RateLimitSettings } from "../ratelimit/index.js";
 import { type FromConfigThread, type ToConfigThread, unpack } from "./config-messages.js";
 
 /** What to read. */
@@ -13,6 +14,10 @@ export interface ConfigThreadOptions {
   readonly allowEmpty: boolean;
   /** Folders of Rego that stand for a RegoPolicy each. */
   readonly rego?: readonly string[];
+  /** Config files of envoyproxy/ratelimit and folders of them. */
+  readonly rateLimit?: readonly string[];
+  /** How they are read and joined. */
+  readonly rateLimitSettings?: Pick<RateLimitSettings, "mergeDomains" | "ignoresDotFiles">;
   /** Where compiled policies are kept; absent: only in memory. */
   readonly cacheDir?: string | undefined;
   /** The first update waits so long for what documents name by URL, in milliseconds; 0 when absent. */

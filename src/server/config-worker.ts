@@ -2,19 +2,22 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { createDirectorySource, createDownloads, createOpaCompiler } from "../adapters/index.js";
 import { type ConfigUpdate, createCatalog } from "../config/index.js";
+import { defaultRateLimitSettings } from "../ratelimit/index.js";
 import { pack, type ToConfigThread } from "./config-messages.js";
 import type { ConfigThreadOptions } from "./config-thread.js";
 
 /** Entry of the thread that reads and validates the configuration, so that this never delays a request. */
 function run(): void {
   const options = workerData as ConfigThreadOptions;
-  const source = createDirectorySource(options);
+  const { rateLimitSettings = defaultRateLimitSettings } = options;
+  const source = createDirectorySource({ ...options, ignoresDotFiles: rateLimitSettings.ignoresDotFiles });
   const environment = options.environment ?? {};
   const compiler = createOpaCompiler({ cacheDir: options.cacheDir });
   const downloads = createDownloads({ onChange: () => void source.reload() });
   const catalog = createCatalog({
     pause: () => nextTurn(),
     ports: { rego: compiler },
+    rateLimit: rateLimitSettings,
     references: {
       files: source.readNamed,
       downloads: downloads.follow,

@@ -1,4 +1,5 @@
 import type { MetricObject } from "prom-client";
+import type { CounterStore } from "../quota/index.js";
 import {
   createDecisionRing,
   type DecisionFilter,
@@ -8,7 +9,7 @@ import {
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange, Install } from "./configuration.js";
 import type { Keys } from "./keys.js";
-import type { ServerOptions, ServerPorts } from "./options.js";
+import { type ServerOptions, type ServerPorts, servingOptionsOf } from "./options.js";
 import { createServing } from "./serving.js";
 
 /** Whoever answers checks: this process, or worker processes. */
@@ -26,6 +27,8 @@ export interface Fleet {
 interface FleetPorts extends ServerPorts {
   readonly metrics: Metrics;
   readonly keys: Pick<Keys, "sources" | "exchange">;
+  /** Of this process; workers ask it too, unless the counters stand in Redis. */
+  readonly store: CounterStore;
   readonly inForce: () => ConfigChange | undefined;
 }
 
@@ -57,13 +60,12 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
     import("./worker-link.js"),
   ]);
   const ring = createDecisionRing(options.decisions);
-  const { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache, workers } = options;
   const pool = await startWorkers({
     ...ports,
     keys: ports.keys.exchange,
-    count: workers,
+    count: options.workers,
     fork: forkWorker,
-    serving: { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache },
+    serving: servingOptionsOf(options),
     onDecisions: (records) => {
       for (const record of records) ring.push(record);
     },

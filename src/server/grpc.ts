@@ -1,9 +1,9 @@
 import grpc from "@grpc/grpc-js";
-import type { Authorization } from "../envoy/index.js";
+import { type Authorization, type RateLimitService, RpcError } from "../envoy/index.js";
 import type { CheckRequest__Output } from "../proto/index.js";
 import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
 import { createHealth } from "./health.js";
-import { AUTHORIZATION, loadProtos, type Received, tolerant } from "./protos.js";
+import { AUTHORIZATION, loadProtos, RATE_LIMIT, type Received, tolerant } from "./protos.js";
 
 /** What the transport knows of the caller: its certificate, if one was asked for and verified. */
 export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>["getAuthContext"]>;
@@ -11,6 +11,7 @@ export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>[
 /** What the transport is given. */
 export interface TransportOptions {
   readonly authorization: Authorization;
+  readonly rateLimit: RateLimitService;
   readonly credentials: grpc.ServerCredentials;
   /** Says why the caller may not ask, or undefined when it may. */
   readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
@@ -37,7 +38,7 @@ type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array
 /** Envoy gives up on an idle peer by itself; these find the dead ones. */
 const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
 
-/** Makes a server that serves Authorization, health and, if asked, reflection. */
+/** Makes a server that serves Authorization, RateLimitService, health and, if asked, reflection. */
 export function createTransport(options: TransportOptions): Transport {
   const protos = loadProtos();
   // What it would log is thrown too, and its lines are not JSON.
@@ -59,6 +60,21 @@ export function createTransport(options: TransportOptions): Transport {
       },
     },
     { Check: checkHandler(options) },
+  );
+  server.addService(
+    {
+      ShouldRateLimit: {
+        path: `/${RATE_LIMIT}/ShouldRateLimit`,
+        requestStream: false,
+        responseStream: false,
+        // Bytes in, bytes out: the service reads and writes them itself.
+        requestSerialize: toBuffer,
+        requestDeserialize: asIs,
+        responseSerialize: toBuffer,
+        responseDeserialize: asIs,
+      },
+    },
+    { ShouldRateLimit: rateLimitHandler(options) },
   );
   let ready: Promise<void> = Promise.resolve();
   if (options.reflection) {
@@ -117,10 +133,46 @@ function checkHandler(
   };
 }
 
+/**
+ * Failures are gRPC errors: what Envoy does with them its `failure_mode_deny` says, while it lets every other answer
+ * pass that is not OVER_LIMIT.
+ */
+function rateLimitHandler({
+  rateLimit,
+  refusePeer,
+}: TransportOptions): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+  const judgePeer = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
+  return (call, callback) => {
+    const fail = (error: unknown): void => callback(statusOf(error));
+    try {
+      if (judgePeer?.(call) !== undefined) {
+        callback({ code: grpc.status.PERMISSION_DENIED, details: "the caller may not ask here" });
+        return;
+      }
+      const answer = rateLimit.shouldRateLimit(call.request);
+      if (answer instanceof Uint8Array) callback(null, answer);
+      else answer.then((bytes) => callback(null, bytes), fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+/** The service throws nothing else; whatever else comes says nothing of itself. */
+function statusOf(error: unknown): Partial<grpc.StatusObject> {
+  return error instanceof RpcError
+    ? { code: error.code, details: error.message }
+    : { code: grpc.status.INTERNAL, details: "internal error" };
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}
+
 /** A certificate belongs to a connection, and grpc-js takes 110 µs to show it. */
 function oncePerConnection(
   refuse: (peer: PeerCertificate) => string | undefined,
-): (call: CheckCall) => string | undefined {
+): (call: Pick<CheckCall, "getAuthContext">) => string | undefined {
   const judged = new WeakMap<object, { readonly reason: string | undefined }>();
   return (call) => {
     const connection = connectionOf(call);

@@ -1,3 +1,4 @@
+export { parseAddress } from "./address.js";
 export { startConfigThread } from "./config-thread.js";
 export { defaults, type ServerOptions } from "./options.js";
 export type { Protos } from "./protos.js";

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
-import type { KeyTimes } from "../adapters/index.js";
+import type { KeyTimes, RedisStoreOptions } from "../adapters/index.js";
+import { defaultRateLimitSettings, type RateLimitSettings } from "../ratelimit/index.js";
 import type { TlsFiles } from "./tls.js";
 
 /** What one serving process needs; plain data, so that it can be sent to a worker. */
@@ -13,6 +14,17 @@ export interface ServingOptions {
   readonly decisions: number;
   /** How many verified tokens each process remembers; 0: none. */
   readonly tokenCache: number;
+  /** Policies were named: without any, checks are refused, since only the rate limit service was asked for. */
+  readonly decides: boolean;
+  /** How the rate limit service answers, by envoyproxy/ratelimit's settings. */
+  readonly rateLimit: RateLimitSettings;
+  /** Where counters stand; undefined: in the memory of the first process. */
+  readonly redis: RedisStoreOptions | undefined;
+  /** How many counters the memory holds. */
+  readonly maxCounters: number;
+  readonly workers: number;
+  /** By so much the clock of the rate limit service is ahead, in milliseconds; for tests. */
+  readonly clockOffsetMs: number;
 }
 
 /** How to run a server; every field has its default in `defaults`. */
@@ -37,6 +49,8 @@ export interface ServerOptions extends ServingOptions {
   readonly drainTimeoutMs: number;
   /** 1: this process serves; more: so many worker processes do. */
   readonly workers: number;
+  /** Config files of envoyproxy/ratelimit and folders of them. */
+  readonly rateLimitPaths: readonly string[];
 }
 
 /** What `serve` does when nothing else is said. */
@@ -58,6 +72,12 @@ export const defaults: Omit<ServerOptions, "configPaths"> = {
   adminTokenFile: undefined,
   drainTimeoutMs: 10_000,
   workers: 1,
+  decides: true,
+  rateLimit: defaultRateLimitSettings,
+  rateLimitPaths: [],
+  redis: undefined,
+  maxCounters: 1_000_000,
+  clockOffsetMs: 0,
 };
 
 /** What a server takes from its surroundings. */
@@ -71,4 +91,24 @@ export interface ServerPorts {
   readonly keyTimes?: Partial<KeyTimes>;
   /** So long readiness waits for the first keys, in milliseconds; for tests too. */
   readonly firstKeysMs?: number;
+}
+
+/** The part that a serving process needs. */
+export function servingOptionsOf(options: ServerOptions): ServingOptions {
+  const { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache } = options;
+  const { decides, rateLimit, redis, maxCounters, workers, clockOffsetMs } = options;
+  return {
+    maxMessageBytes,
+    reflection,
+    tls,
+    allowClients,
+    decisions,
+    tokenCache,
+    decides,
+    rateLimit,
+    redis,
+    maxCounters,
+    workers,
+    clockOffsetMs,
+  };
 }

@@ -2,6 +2,8 @@ import type { KeyState } from "../adapters/index.js";
 import type { DecisionFilter, DecisionRecord } from "../telemetry/index.js";
 import { json, metricsPage, type Page, type PageAnswer, text } from "./admin.js";
 import type { ConfigState } from "./configuration.js";
+import type { QuotaDesk } from "./quota-desk.js";
+import { quotaPage, quotaResetPage } from "./quota-page.js";
 
 /** What the admin pages show. */
 export interface Observable {
@@ -15,6 +17,8 @@ export interface Observable {
   metrics(): Promise<string>;
   /** Newest first. */
   decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
+  /** Counters of quotas and rate limits. */
+  readonly quota: QuotaDesk;
   readonly version: string;
 }
 
@@ -35,8 +39,14 @@ export function adminPages(observable: Observable): Map<string, Page> {
     ["/config", () => json(describeConfig(observable.configuration()))],
     ["/keys", () => json({ sources: observable.keys().map(describeKeys) })],
     ["/decisions", (query) => decisions(query, observable)],
+    ["/quota", (query) => quotaPage(query, observable.quota)],
     ["/version", () => json({ name: "gatehouse", version: observable.version, node: process.version })],
   ]);
+}
+
+/** What the admin address does when it is told to by POST. */
+export function adminActions(observable: Observable): Map<string, Page> {
+  return new Map<string, Page>([["/quota/reset", (query) => quotaResetPage(query, observable.quota)]]);
 }
 
 function readiness(observable: Observable): PageAnswer {
@@ -121,6 +131,10 @@ const LINKS: readonly (readonly [path: string, what: string])[] = [
   ["/version", "versions"],
 ];
 
+/** Pages that need to be told what is wanted. */
+const QUOTA = "/quota?quota=NAMESPACE/NAME&dimension=NAME=VALUE";
+const RATE_LIMIT = "/quota?domain=DOMAIN&descriptor=KEY=VALUE";
+
 const STYLE =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#1b2733}" +
   "h1{font-size:1.4rem}td{padding:.3rem 1.2rem .3rem 0;vertical-align:top}a{color:#0b63c5}" +
@@ -140,7 +154,8 @@ function index(observable: Observable): PageAnswer {
     `<p${reasons.length === 0 ? "" : ' class="bad"'}>${escapeHtml(status)}; generation ${state.generation},`,
     `${state.resources.size} resources, ${state.diagnostics.length} findings.</p>`,
     ...observable.warnings().map((warning) => `<p class="bad">${escapeHtml(warning)}</p>`),
-    `<table>${rows.join("")}</table></html>`,
+    `<table>${rows.join("")}</table>`,
+    `<p>A counter: <code>${escapeHtml(QUOTA)}</code> or <code>${escapeHtml(RATE_LIMIT)}</code></p></html>`,
   ];
   return { status: 200, type: "text/html; charset=utf-8", body: `${body.join("\n")}\n` };
 }

@@ -15,6 +15,9 @@ import { createCheckDecoder } from "./check-decoder.js";
 /** What Envoy calls. */
 export const AUTHORIZATION = "envoy.service.auth.v3.Authorization";
 
+/** The service of quotas that Envoy calls. */
+export const RATE_LIMIT = "envoy.service.ratelimit.v3.RateLimitService";
+
 const HEALTH = "grpc.health.v1.Health";
 
 /** The decoded message and the bytes that it came in. */

@@ -5,10 +5,12 @@ import { type PageServer, servePages } from "./admin.js";
 import { createAdminGuard } from "./admin-guard.js";
 import { startConfigThread } from "./config-thread.js";
 import { type ConfigState, createConfiguration } from "./configuration.js";
+import { openStore } from "./counters.js";
 import { survive } from "./crash-net.js";
 import { createKeys } from "./keys.js";
 import { defaults, type ServerOptions, type ServerPorts } from "./options.js";
-import { adminPages, type Observable, publicPages } from "./pages.js";
+import { adminActions, adminPages, type Observable, publicPages } from "./pages.js";
+import { createQuotaDesk } from "./quota-desk.js";
 import { packageVersion } from "./version.js";
 
 /** A server that answers. Addresses have the ports that were chosen. */
@@ -54,7 +56,7 @@ export async function startServer(
     hosts: options.adminHosts,
     tokenFile: options.adminTokenFile,
   });
-  const warnings = securityWarnings(options);
+  const warnings = [...securityWarnings(options), ...unlimitedWarnings(options)];
   for (const warning of warnings) logger.warn(warning);
 
   const closers: (() => unknown)[] = [];
@@ -65,10 +67,14 @@ export async function startServer(
     const metrics = createMetrics({ processMetrics: true });
     const keys = createKeys({ ...ports, metrics });
     closers.push(keys.close);
+    const store = openStore(options, { ...ports, metrics });
+    closers.push(() => store.close());
     const source = startConfigThread({
       paths: options.configPaths,
       allowEmpty: options.allowEmpty,
       rego: options.regoPaths,
+      rateLimit: options.rateLimitPaths,
+      rateLimitSettings: options.rateLimit,
       cacheDir: options.cacheDir,
       ...(ports.environment && { environment: ports.environment }),
     });
@@ -77,7 +83,7 @@ export async function startServer(
     // The gRPC library is loaded, and workers start, while the configuration is read; the two meet in
     // `install`.
     const starting = import("./fleet.js").then(({ createFleet }) =>
-      createFleet(options, { ...ports, metrics, keys, inForce: () => configuration.inForce() }),
+      createFleet(options, { ...ports, metrics, keys, store, inForce: () => configuration.inForce() }),
     );
     const configuration = createConfiguration({
       ...ports,
@@ -109,12 +115,19 @@ export async function startServer(
         return renderMetrics([await metrics.values(), ...(await fleet.metrics())]);
       },
       decisions: fleet.decisions,
+      quota: createQuotaDesk({
+        resources: () => [...configuration.state().resources.values()].map(({ resource }) => resource),
+        store,
+        settings: options.rateLimit,
+        now: () => ports.now() + options.clockOffsetMs,
+      }),
       version: packageVersion(),
     };
     const serve = async (address: typeof addresses.admin, isPublic: boolean): Promise<PageServer> => {
       const server = await servePages({
         address,
         pages: isPublic ? publicPages(observable) : adminPages(observable),
+        ...(!isPublic && { actions: adminActions(observable) }),
         guard: isPublic ? () => undefined : guard,
         onError: (err) => logger.error({ err }, "admin page failed"),
       });
@@ -164,6 +177,19 @@ function securityWarnings(options: ServerOptions): string[] {
     "the gRPC address can be reached from other machines and asks for no client certificate: whoever can call it is" +
       " trusted as an Envoy; set --tls-cert, --tls-key and --tls-client-ca",
   ];
+}
+
+/** Variables of names as general as these may stand in an environment for another program's sake. */
+function unlimitedWarnings({ rateLimit, clockOffsetMs }: ServerOptions): string[] {
+  const isSet: readonly (readonly [string, boolean])[] = [
+    ["SHADOW_MODE", rateLimit.shadowMode],
+    ["QUOTA_MODE", rateLimit.quotaMode],
+  ];
+  const unlimited = isSet.flatMap(([name, isOn]) =>
+    isOn ? [`${name} is set: the rate limit service counts, and refuses nothing`] : [],
+  );
+  if (clockOffsetMs === 0) return unlimited;
+  return [...unlimited, "GATEHOUSE_CLOCK_OFFSET_MS is set: the rate limit service counts in other windows"];
 }
 
 function staleness({ lastReload }: ConfigState): string[] {

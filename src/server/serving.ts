@@ -3,12 +3,14 @@ import grpc from "@grpc/grpc-js";
 import type { Attributes } from "../attributes/index.js";
 import { createTokenCache, createTokenVerifier, type KeySources } from "../authn/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
-import { createAuthorization } from "../envoy/index.js";
+import { createAuthorization, createRateLimitService } from "../envoy/index.js";
+import type { CounterStore } from "../quota/index.js";
 import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import { refuseUnlisted } from "./allow-client.js";
 import { createBuilder } from "./builder.js";
 import type { ConfigChange } from "./configuration.js";
+import { createCounters } from "./counters.js";
 import { createTransport } from "./grpc.js";
 import { createObserver } from "./observe.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
@@ -33,6 +35,8 @@ export interface Serving {
 export interface ServingPorts extends ServerPorts {
   readonly metrics: Metrics;
   readonly keys: KeySources;
+  /** Where quotas and rate limits are counted; whoever made it closes it. */
+  readonly store: CounterStore;
 }
 
 /** Makes the serving part of this process. Throws `tls` when the certificate files cannot be used. */
@@ -41,6 +45,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
   let current: Snapshot | undefined;
   let next: Snapshot | undefined;
   const decisions = createDecisionRing(options.decisions);
+  const counters = createCounters(options, ports);
   const builder = createBuilder({
     metrics,
     jwt: {
@@ -49,6 +54,8 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
     },
     onAuthenticated: metrics.authenticated,
     rego: createRegoPorts(ports),
+    quota: counters.quota,
+    rateLimit: counters.rateLimit,
   });
   const tls =
     options.tls === undefined
@@ -64,19 +71,26 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
   const note = createObserver({ metrics, decisions, logger });
   const observe = (decision: Decision, attributes: Attributes | undefined, durationMs: number): void =>
     note({ decision, attributes, now: now(), durationMs });
-  const onError = (where: "decode" | "check", err: unknown): void => {
+  const onError = (where: "decode" | "check" | "rate_limit", err: unknown): void => {
     metrics.failed(where);
-    logger.error({ err, where }, "check could not be answered, refused");
+    const what = where === "rate_limit" ? "rate limit call" : "check";
+    logger.error({ err, where }, `${what} could not be answered, refused`);
   };
   const transport = createTransport({
     authorization: createAuthorization({
-      current: () => current,
+      current: () => (options.decides ? current : undefined),
       decisionId: randomUUID,
       encode,
       now: () => performance.now(),
       wallClock: now,
       observe,
       onError: (error) => onError("check", error),
+    }),
+    rateLimit: createRateLimitService({
+      current: () => current?.rateLimits,
+      now: () => performance.now(),
+      observe: metrics.rateLimited,
+      onError: (error) => onError("rate_limit", error),
     }),
     credentials: tls?.credentials ?? grpc.ServerCredentials.createInsecure(),
     refusePeer: options.allowClients.length === 0 ? undefined : refuseUnlisted(options.allowClients),
@@ -101,6 +115,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       const finished = await transport.drain(timeoutMs);
       tls?.close();
       await builder.close();
+      await counters.close();
       return finished;
     },
     decisions,

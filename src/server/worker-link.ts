@@ -1,11 +1,15 @@
 import cluster from "node:cluster";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { GatehouseError } from "../diagnostics/index.js";
+import { createLineLink, LINES_FD, type LineLink } from "./line-link.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 
 /** The primary's end of a worker process. */
 export interface WorkerLink {
   readonly pid: number | undefined;
+  /** For the ledger: a line costs a third of what a message does. */
+  readonly lines: LineLink;
   /** Messages arrive in order, or not at all when the worker has ended. */
   send(message: ToWorker): void;
   onMessage(listener: (message: FromWorker) => void): void;
@@ -18,12 +22,19 @@ export function forkWorker(): WorkerLink {
   // `.ts` when the sources run without a build.
   const entry = import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js";
   const exec = fileURLToPath(new URL(entry, import.meta.url));
-  cluster.setupPrimary({ exec, args: [], serialization: "advanced" });
+  cluster.setupPrimary({
+    exec,
+    args: [],
+    serialization: "advanced",
+    // The last is descriptor LINES_FD.
+    stdio: ["inherit", "inherit", "inherit", "ipc", "pipe"],
+  });
   const worker = cluster.fork();
   // A failed send shows as the worker's exit, which is handled.
   worker.on("error", () => {});
   return {
     pid: worker.process.pid,
+    lines: createLineLink(worker.process.stdio[LINES_FD] as Duplex),
     send(message) {
       if (worker.isConnected()) worker.send(message);
     },

@@ -1,11 +1,16 @@
+import { Socket } from "node:net";
 import { pino } from "pino";
 import type { Resource } from "../config/index.js";
+import type { CounterStore } from "../quota/index.js";
 import { createMetrics, type Metrics } from "../telemetry/index.js";
+import { openStore } from "./counters.js";
 import { survive } from "./crash-net.js";
 import { createKeyMirror, type KeyMirror } from "./key-mirror.js";
+import { createLineLink, LINES_FD } from "./line-link.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import type { ServerPorts } from "./options.js";
 import { createServing, type Serving } from "./serving.js";
+import { createStoreLink } from "./store-link.js";
 
 /** How often decisions go to the primary, in milliseconds. */
 const DECISIONS_EVERY_MS = 1000;
@@ -25,18 +30,33 @@ function runWorker(init: Init): (message: ToWorker) => Promise<void> {
   const mirror = createKeyMirror({
     ask: (name) => send({ type: "refresh_keys", name }),
     now: () => performance.now(),
-    schedule(ms, callback) {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    },
+    schedule,
   });
-  const serving = createServing(init.options, { ...ports, keys: mirror.sources });
+  const store = init.options.redis === undefined ? reachLedger() : openStore(init.options, ports);
+  const serving = createServing(init.options, { ...ports, store, keys: mirror.sources });
   const sendDecisions = (): void => {
     const records = serving.decisions.takeNew();
     if (records.length > 0) send({ type: "decisions", records });
   };
   setInterval(sendDecisions, DECISIONS_EVERY_MS).unref();
   return follow({ serving, mirror, metrics: ports.metrics, sendDecisions });
+}
+
+/** The primary's counters. A worker that has lost them ends, and another takes its place. */
+function reachLedger(): CounterStore {
+  const link = createLineLink(new Socket({ fd: LINES_FD, readable: true, writable: true }));
+  link.onEnd(() => process.exit(1));
+  return createStoreLink({
+    link,
+    now: () => performance.now(),
+    schedule,
+    soon: (callback) => void setImmediate(callback),
+  });
+}
+
+function schedule(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
 }
 
 interface Parts {

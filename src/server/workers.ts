@@ -2,11 +2,13 @@ import { type AddressInfo, createServer } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { MetricObject } from "prom-client";
 import { GatehouseError } from "../diagnostics/index.js";
+import type { CounterStore } from "../quota/index.js";
 import type { DecisionRecord, Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange } from "./configuration.js";
 import type { KeyExchange } from "./keys.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
+import { hostStore } from "./store-host.js";
 import { type Conversation, converse, type WorkerLink } from "./worker-link.js";
 
 /** The worker processes, as one. */
@@ -33,6 +35,8 @@ interface PoolOptions extends ServerPorts {
   readonly inForce: () => ConfigChange | undefined;
   readonly onDecisions: (records: readonly DecisionRecord[]) => void;
   readonly keys: KeyExchange;
+  /** One ledger for all workers, unless each reaches Redis by itself. */
+  readonly store: CounterStore;
 }
 
 interface Member extends Conversation {
@@ -53,7 +57,7 @@ const YOUNG_MS = 10_000;
 
 /** Starts `count` workers and waits until each runs. Rejects with `worker` when one does not. */
 export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
-  const { logger, metrics, inForce } = options;
+  const { logger, metrics, inForce, store } = options;
   const members = new Set<Member>();
   let address: ListenAddress | undefined;
   let serving = false;
@@ -79,6 +83,13 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
       if (message.type === "decisions") options.onDecisions(message.records);
       if (message.type === "refresh_keys") void refreshKeys(link, message.name, options.keys);
     });
+    if (options.serving.redis === undefined) {
+      const onError = (err: unknown): void => {
+        metrics.failed("worker");
+        logger.error({ err, worker: link.pid }, "a worker's charge could not be carried out");
+      };
+      hostStore({ link: link.lines, store, onError });
+    }
     link.onExit((why) => {
       members.delete(member);
       metrics.workersReady(admitted().length);

@@ -5,6 +5,7 @@ import { servePages } from "../../src/server/admin.js";
 import { createAdminGuard } from "../../src/server/admin-guard.js";
 import type { ConfigState } from "../../src/server/configuration.js";
 import { adminPages, type Observable, publicPages } from "../../src/server/pages.js";
+import type { QuotaDesk } from "../../src/server/quota-desk.js";
 import type { DecisionFilter, DecisionRecord } from "../../src/telemetry/index.js";
 
 const state: ConfigState = {
@@ -36,6 +37,8 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
+const unknownQuota: QuotaDesk["find"] & QuotaDesk["reset"] = async () => ({ kind: "unknown", why: "none" });
+
 async function serve(given: Partial<Observable> = {}, isPublic = false): Promise<string> {
   const observable: Observable = {
     configuration: () => state,
@@ -44,6 +47,7 @@ async function serve(given: Partial<Observable> = {}, isPublic = false): Promise
     keys: () => [],
     metrics: async () => "gatehouse_checks_total 1\n",
     decisions: async () => [],
+    quota: { find: unknownQuota, reset: unknownQuota },
     version: "1.2.3",
     ...given,
   };
@@ -186,7 +190,7 @@ describe("the public port", () => {
     for (const path of ["/metrics", "/healthz", "/readyz"]) {
       expect((await get(address, path, "GET", { host: "gatehouse.example.com" })).status).toBe(200);
     }
-    for (const path of ["/", "/config", "/decisions", "/version"])
+    for (const path of ["/", "/config", "/decisions", "/version", "/quota", "/quota/reset"])
       expect((await get(address, path)).status).toBe(404);
   });
 });

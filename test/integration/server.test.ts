@@ -4,6 +4,7 @@ import { join } from "node:path";
 import grpc from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { defaultRateLimitSettings } from "../../src/ratelimit/index.js";
 import {
   InvalidConfigError,
   type RunningServer,
@@ -163,6 +164,17 @@ describe("a running server", () => {
     const server = await start({ grpcAddress: "0.0.0.0:0" });
     const { warnings } = (await page(server.adminAddress, "/readyz")).json() as { warnings: string[] };
     expect(warnings).toEqual([expect.stringContaining("--tls-client-ca")]);
+  });
+
+  it("warns when the environment has the rate limit service refuse nothing", async () => {
+    const rateLimit = { ...defaultRateLimitSettings, shadowMode: true, quotaMode: true };
+    const server = await start({ rateLimit, clockOffsetMs: 5 });
+    const { warnings } = (await page(server.adminAddress, "/readyz")).json() as { warnings: string[] };
+    expect(warnings.map((text) => text.split(" ")[0])).toEqual([
+      "SHADOW_MODE",
+      "QUOTA_MODE",
+      "GATEHOUSE_CLOCK_OFFSET_MS",
+    ]);
   });
 
   it("removes its unix socket at the end", async () => {

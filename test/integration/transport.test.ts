@@ -10,6 +10,7 @@ import { formatAddress, parseAddress } from "../../src/server/address.js";
 import { createTransport, type Transport, type TransportOptions } from "../../src/server/grpc.js";
 import { AUTHORIZATION, loadProtos } from "../../src/server/protos.js";
 import { callUnary, checkBytes, checkOver, healthOf } from "../support/grpc-client.js";
+import { noRateLimitService } from "../support/no-rate-limits.js";
 
 const protos = loadProtos();
 const allowed = protos.check.responseSerialize({ status: { code: 0 }, ok_response: {} });
@@ -36,6 +37,7 @@ async function serve(
 ): Promise<[string, Transport]> {
   const transport = createTransport({
     authorization: allowing,
+    rateLimit: noRateLimitService,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes: 4_194_304,

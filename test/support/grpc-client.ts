@@ -1,4 +1,5 @@
 import grpc from "@grpc/grpc-js";
+import type { MethodDefinition, ServiceDefinition } from "@grpc/proto-loader";
 import type { CheckRequest, CheckResponse__Output } from "../../src/proto/index.js";
 import { loadProtos } from "../../src/server/protos.js";
 
@@ -42,6 +43,42 @@ export function checkOver(
   credentials?: grpc.ChannelCredentials,
 ): Promise<CheckResponse__Output> {
   return checkBytes(address, loadProtos().check.requestSerialize(request), credentials);
+}
+
+const RATE_LIMIT = "envoy.service.ratelimit.v3.RateLimitService";
+const codes = ["UNKNOWN", "OK", "OVER_LIMIT"];
+/** What the answer has for an unlimited descriptor, which has no limit either. */
+const UNLIMITED = 4_294_967_295;
+
+/** A call of Envoy's rate limit service. */
+export interface LimitQuestion {
+  readonly domain: string;
+  readonly descriptors: readonly {
+    readonly entries: readonly { readonly key: string; readonly value: string }[];
+  }[];
+}
+
+/** The verdict, and what each descriptor has left; null where no limit applies. */
+export interface LimitAnswer {
+  readonly code: string;
+  readonly left: readonly (number | null)[];
+}
+
+/** Asks as Envoy's rate limit filter does, over a connection of its own. */
+export async function limitOver(address: string, question: LimitQuestion): Promise<LimitAnswer> {
+  const { ShouldRateLimit } = loadProtos().packages[RATE_LIMIT] as ServiceDefinition;
+  const { path, requestSerialize, responseDeserialize } = ShouldRateLimit as MethodDefinition<object, object>;
+  const bytes = await callUnary(address, path, requestSerialize(question));
+  const { overall_code, statuses = [] } = responseDeserialize(bytes) as {
+    readonly overall_code?: number;
+    readonly statuses?: readonly { readonly current_limit?: object; readonly limit_remaining?: number }[];
+  };
+  return {
+    code: codes[overall_code ?? 0] ?? "?",
+    left: statuses.map(({ current_limit: limit, limit_remaining: left = 0 }) =>
+      limit || left === UNLIMITED ? left : null,
+    ),
+  };
 }
 
 /** A connection that is kept, as Envoy keeps its own. */

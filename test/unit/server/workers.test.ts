@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { CounterStore } from "../../../src/quota/index.js";
 import type { ConfigChange } from "../../../src/server/configuration.js";
 import type { KeyExchange } from "../../../src/server/keys.js";
 import type { FromWorker, KeysMessage, ToWorker } from "../../../src/server/messages.js";
+import { defaults, type ServingOptions, servingOptionsOf } from "../../../src/server/options.js";
 import type { WorkerLink } from "../../../src/server/worker-link.js";
 import { startWorkers, type WorkerPool } from "../../../src/server/workers.js";
+import { createLinePair, type LinePair } from "../../support/line-pair.js";
 
 /** A worker that does what it is told at once, and remembers it. */
 interface FakeWorker extends WorkerLink {
   readonly received: ToWorker[];
+  /** Its way to the ledger; the primary's end is the near one. */
+  readonly ledger: LinePair;
   /** What it answers to a build: nothing, a reason, or dying. */
   onBuild: "builds" | "dies" | { readonly fails: string };
   say(message: FromWorker): void;
@@ -24,8 +29,11 @@ function fakeWorker(): FakeWorker {
       for (const listener of messages) listener(message);
     });
   };
+  const ledger = createLinePair();
   const worker: FakeWorker = {
     pid: 1,
+    lines: ledger.near,
+    ledger,
     received: [],
     onBuild: "builds",
     say,
@@ -90,21 +98,15 @@ interface Fixture {
   silent?: () => void;
 }
 
-async function setUp(count = 2): Promise<Fixture> {
+async function setUp(count = 2, serving: Partial<ServingOptions> = {}): Promise<Fixture> {
   const workers: FakeWorker[] = [];
   const keys = fakeKeys();
   let deaths = 0;
   const fixture: Pick<Fixture, "inForce" | "silent"> = { inForce: undefined };
   const pool = await startWorkers({
     count,
-    serving: {
-      maxMessageBytes: 1,
-      reflection: false,
-      tls: undefined,
-      allowClients: [],
-      decisions: 1,
-      tokenCache: 0,
-    },
+    serving: { ...servingOptionsOf({ ...defaults, configPaths: [] }), ...serving },
+    store: { reset: (keys) => keys.length } as CounterStore,
     metrics: {
       workerDied: () => {
         deaths += 1;
@@ -250,6 +252,30 @@ describe("the worker pool", () => {
     expect(lived[0]).toBeGreaterThanOrEqual(190);
     expect(lived[1]).toBeGreaterThanOrEqual(390);
     expect(lived[2]).toBeGreaterThanOrEqual(790);
+  });
+
+  it("carries out what each worker asks of the ledger, also a worker that came later", async () => {
+    const { workers } = await setUp(2);
+    workers[0]?.die();
+    await vi.waitFor(() => expect(workers).toHaveLength(3), { timeout: 2000 });
+    for (const { ledger } of workers.slice(1)) {
+      const answers: string[] = [];
+      ledger.far.onLine((line) => answers.push(line));
+      ledger.far.send('[[0,"reset",[["shop","a"],["shop","b"]]]]');
+      ledger.deliver();
+      expect(answers).toEqual(["[[0,2]]"]);
+    }
+  });
+
+  it("leaves the ledger to the workers when it stands in Redis", async () => {
+    const redis = { urls: ["redis://127.0.0.1:1"], cluster: false };
+    const { workers } = await setUp(1, { redis });
+    const { ledger } = workers[0] as FakeWorker;
+    const answers: string[] = [];
+    ledger.far.onLine((line) => answers.push(line));
+    ledger.far.send('[[0,"reset",[]]]');
+    ledger.deliver();
+    expect(answers).toEqual([]);
   });
 
   it("drains all and starts no other", async () => {
