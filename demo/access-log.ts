@@ -7,6 +7,8 @@ export interface Logged {
   readonly request_id: string;
   /** The decision record's key `gatehouse`; null when Envoy answered without asking. */
   readonly decision: { readonly policy?: string; readonly reason?: string } | null;
+  /** Envoy's words for where the answer came from. */
+  readonly details: string | null;
 }
 
 /** Turns the access log of a bootstrap to a file, which can be read while Envoy runs, also in a container. */

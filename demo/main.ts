@@ -3,10 +3,19 @@ import { relative } from "node:path";
 import { argv, exit, stdout } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { roomInDay } from "../test/support/day.js";
 import { send } from "../test/support/http.js";
 import { findTool } from "../test/support/tools.js";
 import { logged } from "./access-log.js";
-import { type DemoRequest, describe, expectation, outcome, REQUESTS, withCredentials } from "./requests.js";
+import {
+  type DemoRequest,
+  describe,
+  expectation,
+  outcome,
+  RATE_LIMITS,
+  REQUESTS,
+  withCredentials,
+} from "./requests.js";
 import { type Stage, setStage } from "./stage.js";
 import { table } from "./table.js";
 
@@ -31,7 +40,7 @@ async function play(stage: Stage, request: DemoRequest): Promise<{ right: boolea
     ...(client ? { tls: { ca: stage.ca, client } } : {}),
   });
   const entry = await logged(stage.accessLog, String(answer.headers["x-request-id"]));
-  const policy = entry?.decision?.policy;
+  const policy = entry?.details === "request_rate_limited" ? RATE_LIMITS : entry?.decision?.policy;
   const expected = expectation(request);
   const got = outcome(request, answer);
   const right = got === expected && entry?.decision != null && policy === request.policy;
@@ -55,6 +64,10 @@ With a token of the login service, good for twelve hours, and with an API key, g
   curl -i -H 'x-api-key: ${stage.credentials.get("key of acme")}' ${http}/exports/stock.csv
 
 Change a letter in the middle of the token, or leave it out, and see what comes then; /decisions says why.
+With a name of your own, three times, and then with staff-me; policies/demo/quotas.yaml says why:
+
+  curl -i -X POST -H 'x-reader: me' ${http}/books/42/reviews
+
 With a client certificate (also bookshop-admin, reporting-cron, guests-web):
 
   cd ${stage.folder}/certs
@@ -83,6 +96,8 @@ async function main(): Promise<number> {
   });
   const stage = await setStage([...new Set(REQUESTS.flatMap(({ as }) => as ?? []))]);
   try {
+    // The limit on covers is by the day.
+    await roomInDay(30_000);
     const results: { right: boolean; row: string[] }[] = [];
     for (const request of REQUESTS) results.push(await play(stage, request));
     say(

@@ -1,4 +1,5 @@
 import { platform } from "node:process";
+import type { HttpAnswer } from "../test/support/http.js";
 
 /** A request of the demo and what is right for it. */
 export interface DemoRequest {
@@ -13,13 +14,26 @@ export interface DemoRequest {
   readonly status: number;
   /** Of a refusal, where it says more than that. */
   readonly body?: string;
+  /** What some headers of the answer must have in them. */
+  readonly tells?: Readonly<Record<string, string>>;
   /** What the upstream must see of some headers; null: not at all. */
   readonly upstream?: Readonly<Record<string, string | null>>;
-  /** The policy that decides; absent: refused since no ALLOW policy matches. */
+  /** The policy that decides, or {@link RATE_LIMITS}; absent: refused since no ALLOW policy matches. */
   readonly policy?: string;
 }
 
+/** Who refuses what policies allowed, where Envoy's rate limit filter does. */
+export const RATE_LIMITS = "rate limit service";
+
 const reader = { "x-reader": "ann" };
+/** A review, of which policies/demo/quotas.yaml lets everybody write two at once. */
+const review = (reader: string): Pick<DemoRequest, "method" | "path" | "headers"> => ({
+  method: "POST",
+  path: "/books/42/reviews",
+  headers: { "x-reader": reader },
+});
+/** A cover, of which policies/demo/limits.yaml gives each address three. */
+const cover = { method: "GET", path: "/covers/42.jpg" };
 const statusHost = { host: "status.bookshop.example" };
 
 /** What the demo sends, for the policies in `policies/demo`. */
@@ -99,6 +113,22 @@ export const REQUESTS: readonly DemoRequest[] = [
     status: 401,
     body: "API key is not valid",
   },
+  { ...review("bob"), status: 200, tells: { ratelimit: "r=1" }, policy: "bookshop/books-reviews" },
+  { ...review("bob"), status: 200, tells: { ratelimit: "r=0" }, policy: "bookshop/books-reviews" },
+  {
+    ...review("bob"),
+    status: 429,
+    body: "come back later",
+    tells: { ratelimit: "r=0", "retry-after": "43" },
+    policy: "bookshop/reviews",
+  },
+  { ...review("eve"), status: 200, tells: { ratelimit: "r=1" }, policy: "bookshop/books-reviews" },
+  { ...cover, status: 200, tells: { "x-ratelimit-remaining": "2" }, policy: "bookshop/books-public" },
+  { ...cover, status: 200, tells: { "x-ratelimit-remaining": "1" }, policy: "bookshop/books-public" },
+  // What a policy refuses does not come to the rate limit filter.
+  { method: "DELETE", path: "/covers/42.jpg", status: 403 },
+  { ...cover, status: 200, tells: { "x-ratelimit-remaining": "0" }, policy: "bookshop/books-public" },
+  { ...cover, status: 429, tells: { "x-ratelimit-limit": "3, 3;w=86400" }, policy: RATE_LIMITS },
   { method: "GET", path: "/orders/7", status: 403 },
   { method: "GET", path: "/orders/7", as: "bookshop/web", status: 200, policy: "bookshop/orders-web" },
   { method: "DELETE", path: "/orders/7", as: "bookshop/web", status: 403 },
@@ -138,28 +168,46 @@ export function withCredentials(
 }
 
 /** What is right for a request, in one line. */
-export function expectation({ status, body, upstream }: DemoRequest): string {
-  return brief(status, body, upstream);
+export function expectation({ status, body, tells, upstream }: DemoRequest): string {
+  return brief(status, body, tells, upstream);
 }
 
 /** What came of a request, told like {@link expectation}. The upstream answers with what it got. */
-export function outcome(
-  request: DemoRequest,
-  answer: { readonly status: number; readonly body: string },
-): string {
-  const body = request.body === undefined ? undefined : answer.body;
-  return brief(answer.status, body, request.upstream && seenUpstream(request.upstream, answer.body));
+export function outcome(request: DemoRequest, answer: HttpAnswer): string {
+  const body = request.body === undefined ? undefined : answer.body.trimEnd();
+  const told = request.tells && toldOf(request.tells, answer.headers);
+  return brief(answer.status, body, told, request.upstream && seenUpstream(request.upstream, answer.body));
 }
 
-function brief(status: number, body: string | undefined, upstream: DemoRequest["upstream"]): string {
+function brief(
+  status: number,
+  body: string | undefined,
+  tells: DemoRequest["tells"],
+  upstream: DemoRequest["upstream"],
+): string {
+  const told = Object.entries(tells ?? {}).map(([name, value]) => `${name}: ${value}`);
   const seen = Object.entries(upstream ?? {}).map(([name, value]) =>
     value === null ? `no ${name}` : `${name}: ${value}`,
   );
   return [
     String(status),
     ...(body === undefined ? [] : [body]),
+    ...(told.length > 0 ? [`[${told.join(", ")}]`] : []),
     ...(seen.length > 0 ? [`(${seen.join(", ")})`] : []),
   ].join(" ");
+}
+
+/** The wanted part where a header has it, else the header as it is. */
+function toldOf(
+  wanted: NonNullable<DemoRequest["tells"]>,
+  headers: HttpAnswer["headers"],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(wanted).map(([name, part]) => {
+      const value = String(headers[name] ?? "absent");
+      return [name, value.includes(part) ? part : value];
+    }),
+  );
 }
 
 function seenUpstream(

@@ -91,7 +91,7 @@ export async function setStage(clientNames: readonly string[]): Promise<Stage> {
     };
     const plain = await startEnvoy({
       ...common,
-      bootstrap: join(ROOT, "envoy/ext-authz.yaml"),
+      bootstrap: join(ROOT, "envoy/ratelimit.yaml"),
       listeners: { http: await preferPort(10000) },
       adminPort: await preferPort(9901),
     });

@@ -8,7 +8,8 @@ import type { HeaderValueOption__Output } from "../../src/proto/generated/envoy/
 import type { CheckRequest } from "../../src/proto/index.js";
 import { type RunningServer, startServer } from "../../src/server/index.js";
 import { makeAuthority } from "../support/certificates.js";
-import { checkOver } from "../support/grpc-client.js";
+import { checkOver, limitOver } from "../support/grpc-client.js";
+import { statusOf } from "../support/server-fixture.js";
 
 /** Every folder below `policies/` with cases beside it is loaded by a server and asked what its cases say. */
 const root = fileURLToPath(new URL("../../policies", import.meta.url));
@@ -34,6 +35,8 @@ interface Example {
     /** When the request came, RFC 3339. */
     readonly time?: string;
   };
+  /** So often the request is sent before; each of them is answered with `status`, 200 by default. */
+  readonly before?: { readonly times: number; readonly status?: number };
   readonly expect: {
     readonly allowed: boolean;
     readonly status?: number;
@@ -54,15 +57,35 @@ interface Example {
   };
 }
 
+/** A call of Envoy's rate limit service. */
+interface RateLimitExample {
+  readonly name: string;
+  readonly domain: string;
+  /** Each as its keys and values, in order. */
+  readonly descriptors: readonly Readonly<Record<string, string>>[];
+  /** So many calls before are OK. */
+  readonly before?: number;
+  readonly expect: {
+    readonly code: "OK" | "OVER_LIMIT";
+    /** What is left of each descriptor's limit; null: it has none. */
+    readonly left: readonly (number | null)[];
+  };
+}
+
 interface Examples {
   readonly workload: ExampleWorkload;
+  /** Time stands still then, RFC 3339; absent: it is that of the machine. */
+  readonly clock?: string;
   /** What `$NAME` in headers and paths stands for. */
   readonly tokens?: Readonly<Record<string, string>>;
   readonly cases: readonly Example[];
+  /** Asked after the cases. */
+  readonly rateLimits?: readonly RateLimitExample[];
 }
 
 /** google.rpc.Code */
 const PERMISSION_DENIED = 7;
+const RESOURCE_EXHAUSTED = 8;
 const UNAUTHENTICATED = 16;
 
 const authority = makeAuthority();
@@ -127,7 +150,8 @@ function valuesOf(options: readonly HeaderValueOption__Output[] | undefined): Re
 
 describe.each(folders)("the example policies/%s", (folder) => {
   const text = readFileSync(join(root, folder, "_cases.yaml"), "utf8");
-  const { workload, tokens, cases } = parse(text) as Examples;
+  const { workload, clock, tokens, cases, rateLimits = [] } = parse(text) as Examples;
+  const now = clock === undefined ? Date.now : () => Date.parse(clock);
   let server: RunningServer;
 
   beforeAll(async () => {
@@ -136,7 +160,7 @@ describe.each(folders)("the example policies/%s", (folder) => {
       grpcAddress: "127.0.0.1:0",
       adminAddress: "127.0.0.1:0",
     };
-    server = await startServer(options, { logger: pino({ level: "silent" }), now: Date.now });
+    server = await startServer(options, { logger: pino({ level: "silent" }), now });
   });
   afterAll(() => server.close());
 
@@ -146,13 +170,19 @@ describe.each(folders)("the example policies/%s", (folder) => {
 
   it.each(cases.map((example) => [example.name, example] as const))("%s", async (_, example) => {
     const request = toRequest(example, example.workload ?? workload, tokens);
+    const { times = 0, status: statusBefore = 200 } = example.before ?? {};
+    for (let i = 0; i < times; i++) {
+      expect(statusOf(await checkOver(server.grpcAddress, request))).toBe(statusBefore);
+    }
     const response = await checkOver(server.grpcAddress, request);
     const facts = response.dynamic_metadata?.fields;
     const record = facts?.["gatehouse"]?.structValue?.fields;
     const { allowed, status, policy, rule, body, set, removed, responseHeaders } = example.expect;
     const { queryToSet, queryToRemove, metadata = {} } = example.expect;
+    const isQuota = record?.["stage"]?.stringValue === "quota";
     // A policy's own 401 is a refusal by policy.
-    const refusal = status === 401 && policy === undefined ? UNAUTHENTICATED : PERMISSION_DENIED;
+    const isUnknown = status === 401 && policy === undefined;
+    const refusal = isQuota ? RESOURCE_EXHAUSTED : isUnknown ? UNAUTHENTICATED : PERMISSION_DENIED;
     expect(response.status?.code ?? 0).toBe(allowed ? 0 : refusal);
     if (status !== undefined) expect(response.denied_response?.status?.code).toBe(status);
     if (policy !== undefined) expect(record?.["policy"]?.stringValue).toBe(policy);
@@ -172,6 +202,17 @@ describe.each(folders)("the example policies/%s", (folder) => {
       expect(response.ok_response?.query_parameters_to_remove).toEqual(queryToRemove);
     }
     for (const [key, text] of Object.entries(metadata)) expect(facts?.[key]?.stringValue).toBe(text);
+  });
+
+  it.each(rateLimits.map((example) => [example.name, example] as const))("%s", async (_, example) => {
+    const { domain, expect: wanted, before = 0 } = example;
+    const descriptors = example.descriptors.map((entries) => ({
+      entries: Object.entries(entries).map(([key, value]) => ({ key, value })),
+    }));
+    for (let i = 0; i < before; i++) {
+      expect((await limitOver(server.grpcAddress, { domain, descriptors })).code).toBe("OK");
+    }
+    expect(await limitOver(server.grpcAddress, { domain, descriptors })).toEqual(wanted);
   });
 });
 
