@@ -2,11 +2,12 @@
  * A load generator in a process of its own: takes jobs over IPC, one after the other, and answers each with
  * its time.
  */
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import type { Job, JobResult } from "./job.js";
+import { type Job, type JobResult, NUMBER_PLACE } from "./job.js";
 
 const JOB_MS = 120_000;
+const CHECK = "/envoy.service.auth.v3.Authorization/Check";
 
 async function run(job: Job): Promise<JobResult> {
   const started = performance.now();
@@ -14,57 +15,90 @@ async function run(job: Job): Promise<JobResult> {
   return { seconds: (performance.now() - started) / 1000 };
 }
 
-/**
- * Calls Check over one HTTP/2 connection, the same messages in turn, and holds every answer against the first.
- */
-async function grpcCalls({ port, count, parallel, payloads }: Extract<Job, { kind: "grpc" }>): Promise<void> {
-  const session = connectHttp2(`http://127.0.0.1:${port}`);
+type GrpcJob = Extract<Job, { kind: "grpc" }>;
+
+/** Calls a method, the same messages in turn, and holds every answer against what is expected or the first. */
+async function grpcCalls(job: GrpcJob): Promise<void> {
+  const { port, count, parallel, payloads, connections = 1, path = CHECK } = job;
+  const sessions = Array.from({ length: connections }, () => connectHttp2(`http://127.0.0.1:${port}`));
   const frames = payloads.map(frameOf);
+  const judge = answerJudge(job);
   let left = count;
-  let length: number | undefined;
-  const lane = async (): Promise<void> => {
+  const lane = async (_: unknown, number: number): Promise<void> => {
+    const session = sessions[number % connections];
     while (left-- > 0) {
       const frame = frames[left % frames.length];
-      const answer = frame === undefined ? 0 : await call(session, frame);
-      length ??= answer;
-      // The decision id has a fixed length, so answers differ in content only.
-      if (answer < 6 || answer !== length)
-        throw new Error(`an answer has ${answer} bytes, expected ${length}`);
+      if (session === undefined || frame === undefined) throw new Error("nothing to send");
+      judge(await call(session, path, renewed(frame)));
     }
   };
   try {
     await Promise.all(Array.from({ length: parallel }, lane));
   } finally {
-    session.close();
+    for (const session of sessions) session.close();
   }
 }
 
-function frameOf(payload: string): Buffer {
-  const message = Buffer.from(payload, "base64");
-  const frame = Buffer.alloc(5 + message.length);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, 5);
-  return frame;
+/** Throws for an answer that is none. */
+function answerJudge({ answerStart }: GrpcJob): (answer: Buffer) => void {
+  const start = answerStart === undefined ? undefined : Buffer.from(answerStart, "base64");
+  let length: number | undefined;
+  return (answer) => {
+    if (start !== undefined) {
+      const got = answer.subarray(5, 5 + start.length);
+      if (!got.equals(start)) throw new Error(`an answer begins with ${got.toString("hex")}`);
+      return;
+    }
+    length ??= answer.length;
+    // The decision id has a fixed length, so answers differ in content only.
+    if (answer.length < 6 || answer.length !== length)
+      throw new Error(`an answer has ${answer.length} bytes, expected ${length}`);
+  };
 }
 
-function call(session: ClientHttp2Session, frame: Buffer): Promise<number> {
+/** A message and the place of its number, -1 without one. */
+interface Frame {
+  readonly bytes: Buffer;
+  readonly numberAt: number;
+}
+
+function frameOf(payload: string): Frame {
+  const message = Buffer.from(payload, "base64");
+  const bytes = Buffer.alloc(5 + message.length);
+  bytes.writeUInt32BE(message.length, 1);
+  message.copy(bytes, 5);
+  return { bytes, numberAt: bytes.indexOf(NUMBER_PLACE) };
+}
+
+let lastNumber = 0;
+
+/** The message; with a number that no other one has, if it has a place for it. */
+function renewed({ bytes, numberAt }: Frame): Buffer {
+  if (numberAt < 0) return bytes;
+  const fresh = Buffer.from(bytes);
+  fresh.write(String(++lastNumber).padStart(NUMBER_PLACE.length, "0"), numberAt, "latin1");
+  return fresh;
+}
+
+function call(session: ClientHttp2Session, path: string, frame: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ":method": "POST",
-      ":path": "/envoy.service.auth.v3.Authorization/Check",
+      ":path": path,
       "content-type": "application/grpc",
       te: "trailers",
     });
-    let length = 0;
-    stream.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-    });
-    stream.on("trailers", (trailers) => {
-      if (trailers["grpc-status"] !== "0")
-        reject(new Error(`grpc-status ${String(trailers["grpc-status"])}`));
-    });
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const judge = (headers: IncomingHttpHeaders): void => {
+      const { "grpc-status": status = "none", "grpc-message": text = "" } = headers;
+      if (status !== "0") reject(new Error(`grpc-status ${String(status)} ${String(text)}`));
+    };
+    // An answer without a message has its status there already.
+    stream.on("response", (headers) => headers["grpc-status"] === undefined || judge(headers));
+    stream.on("trailers", judge);
     stream.on("error", reject);
-    stream.on("end", () => resolve(length));
+    stream.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     stream.end(frame);
   });
 }

@@ -1,12 +1,21 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+/** Where a payload holds this, each request has another number; of all in one process. */
+export const NUMBER_PLACE = "########";
+
 /** A fixed number of requests, `parallel` of them under way at one time. */
 export type Job = { readonly port: number; readonly count: number; readonly parallel: number } & (
   | {
       readonly kind: "grpc";
-      /** Bytes of CheckRequests in base64, sent in turn; all of one length and with answers of one length. */
+      /** Bytes of requests in base64, sent in turn. */
       readonly payloads: readonly string[];
+      /** Default: that of Check. */
+      readonly path?: string;
+      /** Connections that share the requests; default 1. */
+      readonly connections?: number;
+      /** In base64, what every answer begins with; when left out all answers must have one length. */
+      readonly answerStart?: string;
     }
   | { readonly kind: "http" /** The whole request as it goes on the wire. */; readonly head: string }
 );

@@ -28,17 +28,21 @@ export async function startBuiltGatehouse(
   {
     flags = [],
     documents = [],
-  }: { readonly flags?: readonly string[]; readonly documents?: readonly string[] } = {},
+    env = {},
+  }: {
+    readonly flags?: readonly string[];
+    readonly documents?: readonly string[];
+    /** Beside what this process has. */
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-bench-"));
   await writeFile(join(folder, "policies.yaml"), [...benchConfig(policies), ...documents].join("---\n"));
-  const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter(Boolean);
-  const child = await startChild(process.execPath, [
-    ...nodeFlags,
-    path("../../dist/cli/main.js"),
-    ...["serve", "--config", folder, "--grpc-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"],
-    ...flags,
-  ]);
+  const address = ["--grpc-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"];
+  const args = [path("../../dist/cli/main.js"), "serve", "--config", folder, ...address, ...flags];
+  const child = await startChild(process.execPath, [...nodeFlags(), ...args], {
+    env: { ...process.env, ...env },
+  });
   const stop = async (): Promise<void> => {
     await child.stop();
     await rm(folder, { recursive: true, force: true });
@@ -51,7 +55,13 @@ export async function startBuiltGatehouse(
   }
 }
 
-async function whenListening(child: Child): Promise<{ pid: number; port: number }> {
+/** Flags of Node for the measured servers, to profile them: `BENCH_NODE_FLAGS`. */
+export function nodeFlags(): string[] {
+  return (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter(Boolean);
+}
+
+/** Fulfilled when the server has said on which port it listens. */
+export async function whenListening(child: Child): Promise<{ pid: number; port: number }> {
   const port = await new Promise<number>((resolve, reject) => {
     const late = setTimeout(
       () => reject(new Error(`no server after ${START_MS} ms:\n${child.output()}`)),
