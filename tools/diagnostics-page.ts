@@ -8,6 +8,8 @@ const chapters: readonly (readonly [prefix: string, title: string])[] = [
   ["GH04", "Envoy RBAC"],
   ["GH05", "Legacy kinds"],
   ["GH06", "Rego"],
+  ["GH07", "Quotas and expressions"],
+  ["GH08", "Rate limit config files"],
 ];
 
 /** The text of `docs/diagnostics.md`. Throws when a code belongs to no chapter or stands twice. */

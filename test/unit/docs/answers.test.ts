@@ -13,6 +13,9 @@ import { tooMany } from "../../../src/authn/outcome.js";
 import { createApiKey, createApiKeyCheck, createIntrospectionCheck } from "../../../src/credentials/index.js";
 import type { Reason } from "../../../src/engine/decision.js";
 import { type Decision, deny, fail } from "../../../src/engine/index.js";
+import { quotaTaken } from "../../../src/engine/quota.js";
+import { prepareRefusal } from "../../../src/quota/conclude.js";
+import { compileQuota, parseQuota, type QuotaStage } from "../../../src/quota/index.js";
 import { aRequest } from "../../support/request.js";
 import { anIntrospection, someApiKeys } from "../credentials/credential-documents.js";
 
@@ -56,6 +59,7 @@ const ours: Readonly<Record<string, readonly Reason[]>> = {
   "`custom`": ["provider_denied", "provider_failed", "provider_unknown", "bad_edit"],
   "`authorize`": ["denied_by_policy", "no_allow_policy_matched"],
   "`rego`": ["policy_failed"],
+  "`quota`": ["quota_exceeded", "quota_unavailable"],
   "`internal`": ["invalid_config", "internal_error"],
 };
 const errors: ReadonlySet<Reason> = new Set([
@@ -82,6 +86,8 @@ const reasonsOfEngine = {
   provider_unknown: "ours",
   bad_edit: "ours",
   policy_failed: "ours",
+  quota_exceeded: "ours",
+  quota_unavailable: "ours",
   denied_by_policy: "ours",
   no_allow_policy_matched: "ours",
   invalid_config: "ours",
@@ -104,14 +110,37 @@ test.each(Object.entries(ours))("the refusals of %s are those of the engine", (w
   const rows = rowsBelow(words);
   expect(rows.map(({ reason }) => reason).sort()).toEqual([...reasons].sort());
   const expected = reasons.map((reason): Answer => {
-    const outcome: Pick<Decision, "httpStatus" | "code" | "body"> = errors.has(reason)
-      ? fail(reason)
-      : deny("none", reason);
+    const outcome = quotaRefusal(reason) ?? (errors.has(reason) ? fail(reason) : deny("none", reason));
     return answerOf({ ...outcome, reason: reason as AuthnReason, challenge: undefined });
   });
   const isOurs = ({ reason }: Answer): boolean => !providers.has(reason);
   expect(byName(rows.filter(isOurs))).toEqual(byName(expected.filter(isOurs)));
 });
+
+/** What a Quota says to it that says nothing of its own; undefined for reasons that no Quota has. */
+function quotaRefusal(reason: Reason): Pick<Decision, "httpStatus" | "code" | "body"> | undefined {
+  const { spec } = parseQuota({
+    apiVersion: "gatehouse.dev/v1alpha1",
+    kind: "Quota",
+    namespace: "shop",
+    name: "q",
+    annotations: new Map(),
+    spec: { limit: 1, window: "1m" },
+  });
+  if (spec === undefined) throw new Error("no quota");
+  const { overLimit, storeFailed } = prepareRefusal(compileQuota(spec));
+  const stage: QuotaStage = {
+    charge: () => {
+      throw new Error("not asked");
+    },
+    chargeRefused: undefined,
+  };
+  const outcomes = [overLimit, storeFailed].map(
+    (refused) =>
+      quotaTaken(stage, { refused, headers: [], facts: [], dryRun: [], failedOpen: false }).refused,
+  );
+  return outcomes.find((outcome) => outcome?.reason === reason);
+}
 
 test("every reason of the engine that refuses is in one of these tables, and the others are named", () => {
   const refusing = Object.entries(reasonsOfEngine).flatMap(([reason, what]) =>
