@@ -17,8 +17,8 @@ export interface RedisStoreOptions {
   /** PEM files; only with `rediss://`. */
   readonly tls?: RedisTls | undefined;
   /**
-   * For one operation, in milliseconds; default 50: many times what a Redis nearby needs, also while it
-   * forks, and a quarter of Envoy's default for the whole of ext_authz.
+   * For one operation, in milliseconds; default 150: a hundred times what a Redis nearby needs, so that a pause of this
+   * process or of Redis (a fork) is no failure, and less than Envoy's default of 200 for the whole of ext_authz.
    */
   readonly timeoutMs?: number | undefined;
   /** Before every key of a Quota's counter; default `gatehouse:`. Holds no braces. */
@@ -78,7 +78,7 @@ export function readRedisOptions(options: RedisStoreOptions): RedisTarget {
     if (options.cluster && url.db !== 0)
       throw bad(`database ${url.db} in a redis url, a cluster has only database 0`);
   }
-  const { passwordFile, timeoutMs = 50, keyPrefix = "gatehouse:" } = options;
+  const { passwordFile, timeoutMs = 150, keyPrefix = "gatehouse:" } = options;
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 60_000) {
     throw bad(`bad timeout \`${timeoutMs}\` for redis, expected milliseconds from 1 to 60000`);
   }

@@ -61,7 +61,7 @@ export const settings: readonly Setting[] = [
     kind: "duration",
     value: "TIME",
     help: "for one operation of Redis",
-    fallback: "50ms",
+    fallback: "150ms",
   },
   {
     name: "max-counters",

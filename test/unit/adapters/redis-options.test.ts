@@ -26,7 +26,7 @@ describe("options of a store on Redis", () => {
       db: 3,
       username: "me",
       tls: undefined,
-      timeoutMs: 50,
+      timeoutMs: 150,
       keyPrefix: "gatehouse:",
       where: "redis.example:6380",
     });
