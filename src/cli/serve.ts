@@ -137,15 +137,10 @@ function toRedis(values: Values): ServerOptions["redis"] {
   const text = (name: string): string | undefined => values.get(name) as string | undefined;
   const urls = (values.get("redis-url") as readonly string[] | undefined) ?? [];
   if (urls.length === 0) {
-    const alone = [
-      "redis-cluster",
-      "redis-username",
-      "redis-password-file",
-      "redis-tls-ca",
-      "redis-tls-cert",
-      "redis-tls-key",
-    ];
-    const given = alone.find((name) => values.has(name) && values.get(name) !== false);
+    // Of these only the deadline has a default, and a flag may say that it is not set.
+    const given = [...values].find(
+      ([name, value]) => name.startsWith("redis-") && name !== "redis-timeout" && value !== false,
+    )?.[0];
     if (given === undefined) return undefined;
     throw new GatehouseError("bad_flag", `--${given} without --redis-url`);
   }

@@ -5,7 +5,7 @@ export { lineOf } from "./line.js";
 export type { Egress, Mesh } from "./mesh.js";
 export { trustDomainsOf } from "./planning.js";
 export type { QuotaPorts } from "./quotas.js";
-export { looksLikeRateLimits, RATE_LIMIT_KIND } from "./rate-limit-files.js";
+export { RATE_LIMIT_KIND } from "./rate-limit-files.js";
 export type {
   Downloaded,
   DownloadReference,

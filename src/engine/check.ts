@@ -1,5 +1,6 @@
 import type { Attributes, Workload } from "../attributes/index.js";
 import type { AuthnRecord } from "../authn/index.js";
+import { after } from "../quota/index.js";
 import type { RuleRef } from "../rbac/index.js";
 import { authenticate, type Identified } from "./authenticate.js";
 import { authorize, firstMatch } from "./authorize.js";
@@ -251,10 +252,7 @@ function judgeOwn(
 function takeQuota(progress: Progress, found: Found): Decision | Promise<Decision> {
   const { quota } = progress.chain;
   if (quota === undefined) return pass(progress, found, noQuota);
-  const outcome = quota.charge(progress);
-  return outcome instanceof Promise
-    ? outcome.then((settled) => pass(progress, found, quotaTaken(quota, settled)))
-    : pass(progress, found, quotaTaken(quota, outcome));
+  return after(quota.charge(progress), (outcome) => pass(progress, found, quotaTaken(quota, outcome)));
 }
 
 /** The end of a request that a stage before the quota refuses; quotas that want it count it all the same. */

@@ -30,8 +30,7 @@ export function chargeOfRequest(
   if (keyed === undefined) return undefined;
   const cost = typeof compiled.cost === "number" ? compiled.cost : costOf(compiled, request, observer);
   if (values === undefined || cost === undefined) {
-    const charge = chargeOf(compiled, compiled.own, compiled.generalKey, cost ?? 1, isTrial, undefined);
-    return { keyed: compiled.own, charge: fitting(charge) };
+    return { keyed: compiled.own, charge: generalCharge(compiled, cost ?? 1, isTrial) };
   }
   // An id of one caller must not make the charge of another one free, so only a key of its own has ids. Where nothing
   // is charged there is nothing to remember, or ids would fill the store for free.
@@ -61,6 +60,11 @@ export function chargeOfValues(
   const key = keyOf(keyed.prefix, values, compiled.areSecret);
   const charge = chargeOf(compiled, keyed, key, units, compiled.quota.dryRun, undefined);
   return { keyed, charge: fitting(charge) };
+}
+
+/** The charge of requests for which an expression cannot be evaluated: of the Quota's own allowance, never an override's. */
+export function generalCharge(compiled: CompiledQuota, units: number, isTrial: boolean): Charge {
+  return fitting(chargeOf(compiled, compiled.own, compiled.generalKey, units, isTrial, undefined));
 }
 
 /** Both charges as one: of one key. */

@@ -1,3 +1,4 @@
+export { after } from "./after.js";
 export { type CompiledQuota, compileQuota } from "./compile-quota.js";
 export { chargeFor, generalChargeOf } from "./inspect.js";
 export { createLedger, type Ledger, type LedgerPorts } from "./ledger.js";

@@ -1,5 +1,5 @@
 import { GatehouseError } from "../diagnostics/index.js";
-import { chargeOfValues } from "./charges.js";
+import { chargeOfValues, generalCharge } from "./charges.js";
 import type { CompiledQuota } from "./compile-quota.js";
 import type { Charge } from "./store.js";
 
@@ -28,13 +28,6 @@ export function chargeFor(
 }
 
 /** The charge of one unit that a request makes for which an expression cannot be evaluated. */
-export function generalChargeOf({ quota, own, generalKey }: CompiledQuota): Charge {
-  return {
-    ...own.allowance,
-    key: generalKey,
-    group: quota.namespace,
-    cost: 1,
-    isTrial: quota.dryRun,
-    id: undefined,
-  };
+export function generalChargeOf(compiled: CompiledQuota): Charge {
+  return generalCharge(compiled, 1, compiled.quota.dryRun);
 }

@@ -1,3 +1,4 @@
+import { after } from "./after.js";
 import { chargeOfRequest } from "./charges.js";
 import type { CompiledQuota, KeyedAllowance } from "./compile-quota.js";
 import { type Charged, conclude, nothingCharged, prepareRefusal } from "./conclude.js";
@@ -36,10 +37,9 @@ export function createQuotaStage(
     charge: (request) => {
       const charged = chargesOf(compiled, request, observer, false);
       if (charged === undefined) return nothingCharged;
-      const result = ledger.charge(charged.quotas, charged.charges);
-      return result instanceof Promise
-        ? result.then((later) => conclude(charged, later, conclusion))
-        : conclude(charged, result, conclusion);
+      return after(ledger.charge(charged.quotas, charged.charges), (result) =>
+        conclude(charged, result, conclusion),
+      );
     },
     chargeRefused: compiled.some(({ quota }) => quota.chargesRefused) ? chargeRefused : undefined,
   };

@@ -1,4 +1,4 @@
-import type { Answer, CounterStore, QuotaDomains } from "../quota/index.js";
+import { type Answer, after, type CounterStore, type QuotaDomains } from "../quota/index.js";
 import { answerOf, type Verdict } from "./answer.js";
 import type { AppliedLimit } from "./applied-limit.js";
 import { createCounterKeys } from "./counter-key.js";
@@ -74,8 +74,7 @@ export function createRateLimits(
     if (additions.length === 0) {
       return finish([]);
     }
-    const values = ports.store.add({ group: domain.name, additions, stopsWhenOver });
-    return values instanceof Promise ? values.then(finish) : finish(values);
+    return after(ports.store.add({ group: domain.name, additions, stopsWhenOver }), finish);
   };
 
   /** `values` has one for each counter that was asked. */
@@ -106,12 +105,10 @@ export function createRateLimits(
 
   return {
     decide: (request) => {
-      check(request);
+      checkRequest(request);
       if (quotas?.has(request.domain)) {
         const verdicts = verdictsOfQuotas(quotas, request);
-        return verdicts instanceof Promise
-          ? verdicts.then((known) => answerOf(request, known, settings))
-          : answerOf(request, verdicts, settings);
+        return after(verdicts, (known) => answerOf(request, known, settings));
       }
       const domain = domains.get(request.domain);
       return domain === undefined ? decideUnknown(request) : decideIn(domain, request);
@@ -119,7 +116,8 @@ export function createRateLimits(
   };
 }
 
-function check(request: RateLimitRequest): void {
+/** Throws RateLimitError for what no configuration could answer, in the order and words of envoyproxy/ratelimit. */
+export function checkRequest(request: RateLimitRequest): void {
   if (request.domain === "") {
     throw new RateLimitError("empty_domain", "rate limit domain must not be empty");
   }

@@ -1,5 +1,5 @@
 export { type Clash, findClashes } from "./clashes.js";
-export { createRateLimits, type RateLimitPorts, type RateLimits } from "./decide.js";
+export { checkRequest, createRateLimits, type RateLimitPorts, type RateLimits } from "./decide.js";
 export { type InspectedDescriptor, inspectDescriptor } from "./inspect.js";
 export { createLocalCache, type LocalCache } from "./local-cache.js";
 export type {

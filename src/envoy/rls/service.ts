@@ -1,5 +1,6 @@
 import { type Answer, StoreError, type StoreFault } from "../../quota/index.js";
 import {
+  checkRequest,
   type RateLimitAnswer,
   RateLimitError,
   type RateLimitErrorKind,
@@ -64,10 +65,7 @@ export function createRateLimitService(options: RateLimitServiceOptions): RateLi
   /** The checks are in the order of envoyproxy/ratelimit's, which shows where a call fails several. */
   function decide(bytes: Uint8Array): Answer<RateLimitAnswer> {
     const request = readRateLimitRequest(bytes);
-    if (request.domain === "") throw new RpcError(rpcCode.unknown, "rate limit domain must not be empty");
-    if (request.descriptors.length === 0) {
-      throw new RpcError(rpcCode.unknown, "rate limit descriptor list must not be empty");
-    }
+    checkRequest(request);
     const limits = current();
     if (limits === undefined) throw new RpcError(rpcCode.unknown, "no rate limit configuration loaded");
     return limits.decide(request);
