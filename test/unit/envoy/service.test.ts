@@ -25,7 +25,10 @@ const snapshot: Snapshot = {
 };
 
 /** The service over a snapshot, with what it observed. */
-function service(current: Snapshot | undefined): {
+function service(
+  current: Snapshot | undefined,
+  record: () => Promise<unknown> | undefined = () => undefined,
+): {
   ask: (request: Parameters<ReturnType<typeof createAuthorization>["check"]>[0]) => Promise<CheckResponse>;
   decisions: Decision[];
   errors: unknown[];
@@ -42,7 +45,10 @@ function service(current: Snapshot | undefined): {
     },
     now: () => 0,
     wallClock: () => 0,
-    observe: (decision) => decisions.push(decision),
+    observe: (decision) => {
+      decisions.push(decision);
+      return record();
+    },
     onError: (error) => errors.push(error),
   };
   const { check } = createAuthorization(options);
@@ -63,6 +69,26 @@ describe("the ext_authz service", () => {
       gatehouse: { structValue: { fields: { allowed: { boolValue: true }, snapshot: { numberValue: 3 } } } },
     });
     expect(decisions).toHaveLength(1);
+  });
+
+  it("answers when the decision is on record, where records are strict", async () => {
+    let isStored = false;
+    const stored = Promise.resolve().then(() => {
+      isStored = true;
+    });
+    const response = await service(snapshot, () => stored).ask({});
+    expect([isStored, response.status?.code]).toEqual([true, 0]);
+  });
+
+  it("refuses what cannot be put on record, under the same id, and tells that too", async () => {
+    const { ask, decisions, errors } = service(snapshot, () => Promise.reject(new Error("disk full")));
+    const response = await ask({});
+    expect(response).toMatchObject({ status: { code: 13 }, denied_response: { status: { code: 500 } } });
+    expect(decisions.map(({ reason, decisionId }) => [reason, decisionId])).toEqual([
+      ["no_policy", "d-1"],
+      ["unrecorded", "d-1"],
+    ]);
+    expect(errors).toHaveLength(1);
   });
 
   it("refuses all while there is no valid configuration", async () => {
