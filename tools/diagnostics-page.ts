@@ -10,6 +10,8 @@ const chapters: readonly (readonly [prefix: string, title: string])[] = [
   ["GH06", "Rego"],
   ["GH07", "Quotas and expressions"],
   ["GH08", "Rate limit config files"],
+  ["GH09", "Telemetry and metrics"],
+  ["GH10", "Logs, sinks and traces"],
 ];
 
 /** The text of `docs/diagnostics.md`. Throws when a code belongs to no chapter or stands twice. */

@@ -1,4 +1,6 @@
+import { logCodes } from "./codes-logs.js";
 import { quotaCodes } from "./codes-quota.js";
+import { telemetryCodes } from "./codes-telemetry.js";
 
 /** How bad a finding is: an error keeps the last good configuration, a warning does not. */
 export type Severity = "error" | "warning";
@@ -433,7 +435,13 @@ const others = {
 /**
  * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
  * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds; GH06xx: Rego; GH07xx: quotas and
- * expressions; GH08xx: config files of envoyproxy/ratelimit. `docs/diagnostics.md` is generated from this table.
+ * expressions; GH08xx: config files of envoyproxy/ratelimit; GH09xx: Telemetry and Metric;
+ * GH10xx: logs, sinks and traces. `docs/diagnostics.md` is generated from this table.
  * Retired: GH0305 (field has no effect yet).
  */
-export const codes: typeof others & typeof quotaCodes = { ...others, ...quotaCodes };
+export const codes: typeof others & typeof quotaCodes & typeof telemetryCodes & typeof logCodes = {
+  ...others,
+  ...quotaCodes,
+  ...telemetryCodes,
+  ...logCodes,
+};

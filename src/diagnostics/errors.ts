@@ -10,7 +10,8 @@ export type ErrorCode =
   | "provider"
   | "source"
   | "http"
-  | "store";
+  | "store"
+  | "sink";
 
 /** The one base of all errors that we throw; `cause` says what lies below. */
 export class GatehouseError extends Error {

@@ -42,6 +42,7 @@ export function compileName(node: Named, scope: Scope, compile: Compile): Compil
   }
   const attribute = attributeAt(node, scope);
   if (attribute !== undefined) {
+    if (attribute.refused !== undefined) throw new SourceError(node.start, attribute.refused);
     scope.used.add(attribute.name);
     const { type, read } = attribute;
     return found(type, (frame) => read(frame.input, frame), node, scope);
@@ -149,7 +150,9 @@ function hasAttributeBelow(node: Node, scope: Scope): boolean {
 }
 
 function unknownAttribute(path: string, node: Node, { vocabulary }: Scope): SourceError {
-  const names = [...vocabulary.attributes.keys()];
+  const names = [...vocabulary.attributes].flatMap(([name, { refused }]) =>
+    refused === undefined ? name : [],
+  );
   if (vocabulary.namespaces.has(path)) {
     const below = names.filter((name) => name.startsWith(`${path}.`)).map((name) => `\`${name}\``);
     return new SourceError(node.start, `\`${path}\` is no attribute by itself, expected ${below.join(", ")}`);

@@ -13,6 +13,7 @@ import type { Vocabulary } from "./vocabulary.js";
 const accepted: Readonly<Record<ExpressionType, readonly Kind[]>> = {
   bool: ["bool"],
   int: ["int"],
+  number: ["int", "double"],
   string: ["string"],
   scalar: ["string", "int", "double", "bool"],
 };
@@ -43,7 +44,7 @@ function placeOf(source: string, at: number): { readonly line: number; readonly 
  * remembered: it is called once, at load. A whole number beyond ±2^53 loses its last digits.
  */
 export function compileExpression(source: string, type: "bool"): Expression<boolean>;
-export function compileExpression(source: string, type: "int"): Expression<number>;
+export function compileExpression(source: string, type: "int" | "number"): Expression<number>;
 export function compileExpression(source: string, type: "string" | "scalar"): Expression<string>;
 export function compileExpression<Input>(
   source: string,
@@ -52,7 +53,7 @@ export function compileExpression<Input>(
 ): Expression<boolean, Input>;
 export function compileExpression<Input>(
   source: string,
-  type: "int",
+  type: "int" | "number",
   vocabulary: Vocabulary<Input>,
 ): Expression<number, Input>;
 export function compileExpression<Input>(
@@ -119,6 +120,12 @@ function converter(type: ExpressionType, node: Node, scope: Scope): Typed["conve
         if (typeof value === "bigint") return Number(value);
         if (typeof value !== "number" || !Number.isSafeInteger(value)) throw wrong();
         return value;
+      };
+    case "number":
+      return (value) => {
+        const number = typeof value === "bigint" ? Number(value) : value;
+        if (typeof number !== "number" || !Number.isFinite(number)) throw wrong();
+        return number;
       };
     case "string":
       return (value) => {

@@ -10,8 +10,11 @@ export interface ExpressionInput {
   readonly workload: Workload | undefined;
 }
 
-/** What an expression must give. `scalar`: a text, a number or a boolean, as text. */
-export type ExpressionType = "bool" | "int" | "string" | "scalar";
+/**
+ * What an expression must give. `number`: whole or not, finite. `scalar`: a text, a number or a boolean, as
+ * text.
+ */
+export type ExpressionType = "bool" | "int" | "number" | "string" | "scalar";
 
 /** Something wrong with an expression's text. */
 export interface ExpressionProblem {

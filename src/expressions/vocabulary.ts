@@ -11,6 +11,8 @@ export interface Attribute<Input> {
   readonly read: (input: Input, budget: Budget) => Value | undefined;
   /** What is wrong with a key that stands in the expression itself. */
   readonly checkKey?: (key: string) => string | undefined;
+  /** The name is known elsewhere and not here: what is said of an expression that has it. */
+  readonly refused?: string;
 }
 
 /** The attributes that expressions of one kind know. */

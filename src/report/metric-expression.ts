@@ -1,0 +1,60 @@
+import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
+import { nameOf, wrongType } from "../documents/index.js";
+import { checkExpression, type ExpressionType } from "../expressions/index.js";
+import { reportVocabulary } from "./vocabulary.js";
+
+/** Longest expression, in characters. */
+const MAX_LENGTH = 16_384;
+
+/** An expression over reports; undefined when it is none, with findings at their places in its text. */
+export function readReportExpression(
+  value: unknown,
+  type: ExpressionType,
+  at: Path,
+  out: Finding[],
+): string | undefined {
+  if (typeof value !== "string") {
+    out.push(wrongType(value, at, "a CEL expression as a string"));
+    return undefined;
+  }
+  if (value.trim() === "") {
+    out.push(finding(codes.emptyValue, at, "empty value, expected a CEL expression"));
+    return undefined;
+  }
+  if (value.length > MAX_LENGTH) {
+    const message = `${nameOf(at)} has ${value.length} characters, expected at most ${MAX_LENGTH}`;
+    out.push(finding(codes.tooMany, at, message));
+    return undefined;
+  }
+  const problems = checkExpression(value, type, reportVocabulary);
+  for (const { message, line, column } of problems) {
+    out.push({ ...finding(codes.badExpression, at, message), place: { file: undefined, line, column } });
+  }
+  return problems.length === 0 ? value : undefined;
+}
+
+const withQuery = /\brequest\.(?:path|query|query_params)\b/;
+const inTemplate = /\bpathTemplate\(\s*request\.path\b/g;
+
+/** An expression that becomes the value of a label. */
+export function readLabelExpression(value: unknown, at: Path, out: Finding[]): string | undefined {
+  const source = readReportExpression(value, "scalar", at, out);
+  if (source !== undefined && withQuery.test(source.replace(inTemplate, ""))) {
+    const message = "reads the query, so that what clients send there is shown; expected `request.url_path`";
+    out.push(finding(codes.labelShowsQuery, at, message));
+  }
+  return source;
+}
+
+/** Prometheus' own: bounds of buckets and of summaries. */
+const reserved: ReadonlySet<string> = new Set(["le", "quantile"]);
+
+/** Whether a label may have this name; otherwise there is a finding. */
+export function checkLabelName(name: string, at: Path, out: Finding[]): boolean {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !name.startsWith("__") && !reserved.has(name)) return true;
+  const expected = reserved.has(name)
+    ? "is Prometheus' own, expected another name"
+    : "is no label's name, expected letters, digits and `_`, not beginning with a digit or `__`";
+  out.push(finding(codes.invalidName, at, `${show(name)} ${expected}`));
+  return false;
+}
