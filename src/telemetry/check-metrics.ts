@@ -1,5 +1,7 @@
 import type { MetricObject } from "prom-client";
+import type { MetricDefinition } from "./definition.js";
 import { metricObject } from "./exposition.js";
+import { createHistogramFamily, createNumberFamily } from "./family.js";
 
 /** What the counter of checks is labelled with. */
 export interface CheckOutcome {
@@ -10,18 +12,17 @@ export interface CheckOutcome {
   readonly stage: string;
 }
 
-/** The two metrics that every check touches. */
+/** What was asked about. Undefined: the request could not be read. */
+export type CheckProtocol = "http" | "tcp" | undefined;
+
+/** What checks count. */
 export interface CheckMetrics {
   /** `seconds` is from the decoded request to its decision. */
-  checked(outcome: CheckOutcome, seconds: number): void;
+  checked(outcome: CheckOutcome, seconds: number, protocol?: CheckProtocol): void;
+  unknownWorkload(): void;
+  failedOpen(): void;
   values(): MetricObject[];
 }
-
-/** 10 µs to 1 s: a policy takes microseconds, a provider milliseconds. */
-const bounds: readonly number[] = [
-  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-  0.5, 1,
-];
 
 /** google.rpc.Code by number. */
 const codes: readonly string[] = [
@@ -44,64 +45,96 @@ const codes: readonly string[] = [
   "UNAUTHENTICATED",
 ];
 const unknownCode = 2;
+const protocols = ["http", "tcp", "unknown"] as const;
 
-/**
- * Counts in plain arrays and makes prom-client's form of them only when asked: its own counter and histogram build a
- * key from the labels at every call, which was the larger part of what observing a check cost.
- */
+const checks = {
+  name: "gatehouse_checks_total",
+  type: "counter",
+  help: "Checks answered, by outcome, gRPC code, protocol, and the stage that decided.",
+  labels: [
+    { name: "allowed", values: ["true", "false"] },
+    { name: "code", values: codes },
+    {
+      name: "stage",
+      values: ["guard", "select", "custom", "authn", "authorize", "rego", "quota", "none", "internal"],
+    },
+    { name: "protocol", values: protocols },
+  ],
+  more: "`protocol` is `unknown` where the request could not be read.",
+} as const satisfies MetricDefinition;
+
+/** 10 µs to 1 s: a policy takes microseconds, a provider milliseconds. */
+const duration = {
+  name: "gatehouse_check_duration_seconds",
+  type: "histogram",
+  help: "Time from the decoded request to its decision.",
+  labels: [],
+  buckets: [
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+    0.5, 1,
+  ],
+} as const satisfies MetricDefinition;
+
+const unknownWorkloads: MetricDefinition = {
+  name: "gatehouse_unknown_workload_total",
+  type: "counter",
+  help: "Checks refused because their destination workload is unknown while policies are scoped.",
+  labels: [],
+};
+
+const failuresOpen: MetricDefinition = {
+  name: "gatehouse_failed_open_total",
+  type: "counter",
+  help: "Checks allowed by a resource's own failOpen.",
+  labels: [],
+};
+
+/** The metrics of checks. */
+export const checkDefinitions: readonly MetricDefinition[] = [
+  checks,
+  duration,
+  unknownWorkloads,
+  failuresOpen,
+];
+
+/** Counts checks; every one touches the first two. */
 export function createCheckMetrics(): CheckMetrics {
   const byStage = new Map<string, number[]>();
-  const buckets = new Array<number>(bounds.length + 1).fill(0);
-  let sum = 0;
+  const durations = createHistogramFamily(duration);
+  const unknown = createNumberFamily(unknownWorkloads);
+  const open = createNumberFamily(failuresOpen);
   return {
-    checked({ code, stage }, seconds) {
+    checked({ code, stage }, seconds, protocol) {
       let counts = byStage.get(stage);
       if (counts === undefined) {
-        counts = new Array<number>(codes.length).fill(0);
+        counts = new Array<number>(codes.length * protocols.length).fill(0);
         byStage.set(stage, counts);
       }
-      const index = code < codes.length ? code : unknownCode;
+      const index =
+        (code < codes.length ? code : unknownCode) * protocols.length +
+        (protocol === "http" ? 0 : protocol === "tcp" ? 1 : 2);
       counts[index] = (counts[index] ?? 0) + 1;
-      let bucket = 0;
-      while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket += 1;
-      buckets[bucket] = (buckets[bucket] ?? 0) + 1;
-      sum += seconds;
+      durations.observe(seconds);
     },
-    values: () => [counterOf(byStage), histogramOf(buckets, sum)],
+    unknownWorkload: () => unknown.add(1),
+    failedOpen: () => open.add(1),
+    values: () => [counterOf(byStage), durations.object(), unknown.object(), open.object()],
   };
 }
 
 function counterOf(byStage: ReadonlyMap<string, readonly number[]>): MetricObject {
   const values = [...byStage].flatMap(([stage, counts]) =>
-    counts.flatMap((value, code) => {
+    counts.flatMap((value, index) => {
       if (value === 0) return [];
-      const labels = { allowed: code === 0 ? "true" : "false", code: codes[code] ?? "UNKNOWN", stage };
+      const code = Math.floor(index / protocols.length);
+      const labels = {
+        allowed: code === 0 ? "true" : "false",
+        code: codes[code] ?? "UNKNOWN",
+        stage,
+        protocol: protocols[index % protocols.length] ?? "unknown",
+      };
       return [{ value, labels }];
     }),
   );
-  return metricObject({
-    name: "gatehouse_checks_total",
-    help: "Checks answered, by outcome, gRPC code and the stage that decided.",
-    type: "counter",
-    values,
-  });
-}
-
-function histogramOf(buckets: readonly number[], sum: number): MetricObject {
-  const name = "gatehouse_check_duration_seconds";
-  let count = 0;
-  const values = [...bounds, "+Inf"].map((le, i) => {
-    count += buckets[i] ?? 0;
-    return { metricName: `${name}_bucket`, value: count, labels: { le } };
-  });
-  const totals = [
-    { metricName: `${name}_sum`, value: sum, labels: {} },
-    { metricName: `${name}_count`, value: count, labels: {} },
-  ];
-  return metricObject({
-    name,
-    help: "Time from the decoded request to its decision.",
-    type: "histogram",
-    values: [...values, ...totals],
-  });
+  return metricObject({ name: checks.name, help: checks.help, type: checks.type, values });
 }

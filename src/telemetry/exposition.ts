@@ -1,21 +1,44 @@
 import { AggregatorRegistry, type MetricObject, Registry } from "prom-client";
+import type { SeriesMetric } from "../series/index.js";
+import { renderSeries } from "./series-exposition.js";
 
 /** The content type of `renderMetrics`. */
 export const METRICS_CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** Prometheus' text form of the metrics of one or more processes; counters and histograms are added up. */
-export function renderMetrics(processes: readonly (readonly MetricObject[])[]): Promise<string> {
-  return AggregatorRegistry.aggregate(
-    processes as unknown as Parameters<typeof AggregatorRegistry.aggregate>[0],
+/**
+ * Prometheus' text form of the metrics of one or more processes; counters and histograms are added up. `pause` is waited
+ * for every few milliseconds: thousands of series take longer than a check may wait.
+ */
+export async function renderMetrics(
+  processes: readonly (readonly MetricObject[])[],
+  pause: () => Promise<void> = () => Promise.resolve(),
+): Promise<string> {
+  const own = processes.map((metrics) => metrics.filter((metric) => !isSeries(metric)));
+  const series = processes.flatMap((metrics) => metrics as readonly unknown[]).filter(isSeries);
+  const text = await AggregatorRegistry.aggregate(
+    own as unknown as Parameters<typeof AggregatorRegistry.aggregate>[0],
   ).metrics();
+  const pieces = [text];
+  for (const piece of renderSeries(series)) {
+    if (piece !== "") pieces.push(piece);
+    await pause();
+  }
+  return pieces.join("");
+}
+
+function isSeries(metric: unknown): metric is SeriesMetric {
+  return (metric as Partial<SeriesMetric>).rows !== undefined;
 }
 
 /** A metric that this program counts itself. */
 export interface OwnMetric {
   readonly name: string;
   readonly help: string;
-  readonly type: "counter" | "histogram";
-  readonly values: readonly { readonly value: number; readonly labels: Readonly<Record<string, string>> }[];
+  readonly type: "counter" | "gauge" | "histogram" | "untyped";
+  readonly values: readonly {
+    readonly value: number;
+    readonly labels: Readonly<Record<string, string | number>>;
+  }[];
 }
 
 /** As prom-client's own JSON has it, whose typings lack the values; summed over processes. */

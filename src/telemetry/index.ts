@@ -1,9 +1,15 @@
+export { adviseOn } from "./advice.js";
+export { metricCatalogue } from "./catalogue.js";
+export type { ReloadResult } from "./config-metrics.js";
+export type { MetricChapter, MetricDefinition } from "./definition.js";
 export { METRICS_CONTENT_TYPE, renderMetrics } from "./exposition.js";
-export {
-  createMetrics,
-  type Metrics,
-  type ProviderResult,
-  type ReloadResult,
-} from "./metrics.js";
+export type { DecisionFilter } from "./filter.js";
+export { type DecisionOutcome, decisionOutcomes, type JoinedRecord, type ServedRecord } from "./joined.js";
+export type { LogDropReason } from "./log-metrics.js";
+export { createMetrics, type Metrics } from "./metrics.js";
+export type { ProviderResult } from "./provider-metrics.js";
 export { type CheckObservation, type DecisionRecord, recordOf } from "./record.js";
-export { createDecisionRing, type DecisionFilter, type DecisionRing } from "./ring.js";
+export { createDecisionRing, type DecisionRing, type DecisionRingOptions } from "./ring.js";
+export { describeDecision, sayInOneLine } from "./sentence.js";
+export { servedOf } from "./served.js";
+export type { SinkLossReason } from "./sink-metrics.js";

@@ -1,6 +1,7 @@
 import type { MetricObject } from "prom-client";
 import type { IntrospectionEvent } from "../credentials/index.js";
-import { metricObject } from "./exposition.js";
+import type { MetricDefinition } from "./definition.js";
+import { createNumberFamily } from "./family.js";
 
 /** What introspection counts. */
 export interface IntrospectionMetrics {
@@ -9,42 +10,43 @@ export interface IntrospectionMetrics {
   values(): MetricObject[];
 }
 
+const resource = { name: "resource", values: "`NAMESPACE/NAME` of a TokenIntrospection" } as const;
+
+const requests: MetricDefinition = {
+  name: "gatehouse_introspection_requests_total",
+  type: "counter",
+  help: "Tokens asked about at introspection endpoints, by resource and result: active, inactive, refused, or why there was no answer.",
+  labels: [
+    resource,
+    {
+      name: "result",
+      values:
+        "`active`, `inactive`, `refused` (scope, audience or issuer), or without a verdict `malformed`, `status`," +
+        " `timeout`, `connect`, `egress`, `too_large`, `overloaded` (more than 256 under way)",
+    },
+  ],
+};
+
+const saved: MetricDefinition = {
+  name: "gatehouse_introspection_saved_total",
+  type: "counter",
+  help: "Tokens that needed no question of their own: remembered (hit), or another request was asking (joined).",
+  labels: [resource, { name: "result", values: ["hit", "joined"] }],
+};
+
+/** The metrics of introspection. */
+export const introspectionDefinitions: readonly MetricDefinition[] = [requests, saved];
+
 /** Counts questions to introspection endpoints, and those that were saved. */
 export function createIntrospectionMetrics(): IntrospectionMetrics {
-  const byResource = new Map<string, Map<IntrospectionEvent, number>>();
-  const valuesOf = (
-    resultOf: (event: IntrospectionEvent) => string | undefined,
-  ): { labels: Record<string, string>; value: number }[] =>
-    [...byResource].flatMap(([resource, events]) =>
-      [...events].flatMap(([event, value]) => {
-        const result = resultOf(event);
-        return result === undefined ? [] : [{ labels: { resource, result }, value }];
-      }),
-    );
+  const asked = createNumberFamily(requests);
+  const notAsked = createNumberFamily(saved);
   return {
-    introspected(resource, event) {
-      const events = byResource.get(resource) ?? new Map<IntrospectionEvent, number>();
-      byResource.set(resource, events);
-      events.set(event, (events.get(event) ?? 0) + 1);
+    introspected(name, event) {
+      if (event === "cache_hit") notAsked.add(1, name, "hit");
+      else if (event === "cache_joined") notAsked.add(1, name, "joined");
+      else asked.add(1, name, event);
     },
-    values: () => [
-      metricObject({
-        name: "gatehouse_introspection_requests_total",
-        help: "Tokens asked about at introspection endpoints, by resource and result: active, inactive, refused, or why there was no answer.",
-        type: "counter",
-        values: valuesOf((event) => (cached.has(event) ? undefined : event)),
-      }),
-      metricObject({
-        name: "gatehouse_introspection_saved_total",
-        help: "Tokens that needed no question of their own: remembered (hit), or another request was asking (joined).",
-        type: "counter",
-        values: valuesOf((event) => cached.get(event)),
-      }),
-    ],
+    values: () => [asked.object(), notAsked.object()],
   };
 }
-
-const cached: ReadonlyMap<IntrospectionEvent, string> = new Map([
-  ["cache_hit", "hit"],
-  ["cache_joined", "joined"],
-]);

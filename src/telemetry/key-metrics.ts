@@ -1,4 +1,6 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { MetricObject } from "prom-client";
+import type { MetricDefinition } from "./definition.js";
+import { createNumberFamily } from "./family.js";
 
 /** How one source of keys stands. */
 export interface KeySourceGauges {
@@ -16,67 +18,82 @@ export interface KeyMetrics {
   keysFetched(issuer: string, result: "ok" | "failed"): void;
   /** Replaces what was measured before; issuers that are not among these have no series any more. */
   keysMeasured(sources: readonly KeySourceGauges[]): void;
+  values(): MetricObject[];
 }
 
+const issuer = { name: "issuer", values: "of a RequestAuthentication" } as const;
+
+const ages: MetricDefinition = {
+  name: "gatehouse_jwks_age_seconds",
+  type: "gauge",
+  help: "Time since an issuer's keys were fetched; the oldest where it has several sources.",
+  labels: [issuer],
+};
+
+const usable: MetricDefinition = {
+  name: "gatehouse_jwks_keys",
+  type: "gauge",
+  help: "Usable keys of an issuer, 0 when none have arrived.",
+  labels: [issuer],
+};
+
+const lastSuccesses: MetricDefinition = {
+  name: "gatehouse_jwks_last_success_timestamp_seconds",
+  type: "gauge",
+  help: "When an issuer's keys were fetched last.",
+  labels: [issuer],
+};
+
+const attempts: MetricDefinition = {
+  name: "gatehouse_jwks_fetches_total",
+  type: "counter",
+  help: "Fetches of an issuer's keys, by result.",
+  labels: [issuer, { name: "result", values: ["ok", "failed"] }],
+  more: "Discovery and keys together are one.",
+};
+
+/** The metrics of issuers' keys. */
+export const keyDefinitions: readonly MetricDefinition[] = [ages, usable, lastSuccesses, attempts];
+
 /** Metrics of the whole product, not of one process: only the one that fetches keys sets them. */
-export function createKeyMetrics(registers: Registry[]): KeyMetrics {
-  const labelNames = ["issuer"] as const;
-  const age = new Gauge({
-    name: "gatehouse_jwks_age_seconds",
-    help: "Time since an issuer's keys were fetched; the oldest where it has several sources.",
-    labelNames,
-    registers,
-  });
-  const keys = new Gauge({
-    name: "gatehouse_jwks_keys",
-    help: "Usable keys of an issuer, 0 when none have arrived.",
-    labelNames,
-    registers,
-  });
-  const lastSuccess = new Gauge({
-    name: "gatehouse_jwks_last_success_timestamp_seconds",
-    help: "When an issuer's keys were fetched last.",
-    labelNames,
-    registers,
-  });
-  const fetches = new Counter({
-    name: "gatehouse_jwks_fetches_total",
-    help: "Fetches of an issuer's keys, by result: ok, failed.",
-    labelNames: ["issuer", "result"],
-    registers,
-  });
+export function createKeyMetrics(): KeyMetrics {
+  const age = createNumberFamily(ages);
+  const keys = createNumberFamily(usable);
+  const lastSuccess = createNumberFamily(lastSuccesses);
+  const fetches = createNumberFamily(attempts);
   let counted = new Set<string>();
 
-  const count = (issuer: string): void => {
-    if (counted.has(issuer)) return;
-    counted.add(issuer);
-    for (const result of ["ok", "failed"]) fetches.inc({ issuer, result }, 0);
+  const count = (name: string): void => {
+    if (counted.has(name)) return;
+    counted.add(name);
+    for (const result of ["ok", "failed"]) fetches.add(0, name, result);
   };
   return {
-    keysFetched(issuer, result) {
-      count(issuer);
-      fetches.inc({ issuer, result });
+    keysFetched(name, result) {
+      count(name);
+      fetches.add(1, name, result);
     },
     keysMeasured(sources) {
       for (const gauge of [age, keys, lastSuccess]) gauge.reset();
-      const issuers = new Set(sources.map(({ issuer }) => issuer));
-      for (const issuer of issuers) {
-        count(issuer);
-        const own = sources.filter((source) => source.issuer === issuer);
+      const issuers = new Set(sources.map((source) => source.issuer));
+      for (const name of issuers) {
+        count(name);
+        const own = sources.filter((source) => source.issuer === name);
         keys.set(
-          { issuer },
           own.reduce((sum, source) => sum + source.keys, 0),
+          name,
         );
-        const ages = own.flatMap(({ ageSeconds }) => ageSeconds ?? []);
-        if (ages.length > 0) age.set({ issuer }, Math.max(...ages));
+        const since = own.flatMap(({ ageSeconds }) => ageSeconds ?? []);
+        if (since.length > 0) age.set(Math.max(...since), name);
         const times = own.flatMap((source) => source.lastSuccess ?? []);
-        if (times.length > 0) lastSuccess.set({ issuer }, Math.min(...times));
+        if (times.length > 0) lastSuccess.set(Math.min(...times), name);
       }
-      for (const issuer of counted) {
-        if (issuers.has(issuer)) continue;
-        for (const result of ["ok", "failed"]) fetches.remove({ issuer, result });
+      for (const name of counted) {
+        if (issuers.has(name)) continue;
+        for (const result of ["ok", "failed"]) fetches.remove(name, result);
       }
-      counted = new Set([...counted].filter((issuer) => issuers.has(issuer)));
+      counted = new Set([...counted].filter((name) => issuers.has(name)));
     },
+    values: () => [age, keys, lastSuccess, fetches].map((family) => family.object()),
   };
 }

@@ -1,61 +1,64 @@
 import type { MetricObject } from "prom-client";
 import type { QuotaObserver } from "../quota/index.js";
-import { metricObject } from "./exposition.js";
+import type { MetricDefinition } from "./definition.js";
+import { createNumberFamily } from "./family.js";
 
 /** What quotas count. */
 export interface QuotaMetrics {
   readonly quotas: QuotaObserver;
+  /** By so many there are more counters in this process's memory, or fewer: it may have several stores. */
+  countersChanged(by: number): void;
   values(): MetricObject[];
 }
 
-/** Label values in the order of their names, one line each, by how often. */
-type Counts = Map<string, number>;
+const quota = { name: "quota", values: "`NAMESPACE/NAME`" } as const;
 
-const separator = "\n";
+const charges: MetricDefinition = {
+  name: "gatehouse_quota_charges_total",
+  type: "counter",
+  help: "Requests that a Quota counted, by result.",
+  labels: [quota, { name: "result", values: ["allowed", "refused", "trial_allowed", "trial_refused"] }],
+};
 
-/** Counts charges in plain maps: names of quotas come from the configuration, all other labels from closed sets. */
+const expressions: MetricDefinition = {
+  name: "gatehouse_quota_expression_failures_total",
+  type: "counter",
+  help: "Expressions of a Quota without a value, so that its most general key was charged.",
+  labels: [quota, { name: "use", values: ["match", "dimensions", "cost", "charge_id"] }],
+  more: "See [expressions that fail](quotas.md#expressions-that-fail).",
+};
+
+const stores: MetricDefinition = {
+  name: "gatehouse_quota_store_failures_total",
+  type: "counter",
+  help: "Charges that the counter store could not make, by what onStoreFailure did instead.",
+  labels: [quota, { name: "outcome", values: ["allowed", "denied", "local"] }],
+};
+
+const counters: MetricDefinition = {
+  name: "gatehouse_quota_counters",
+  type: "gauge",
+  help: "Counters of quotas and rate limits in memory.",
+  labels: [],
+  more: "Those of `onStoreFailure: local` are among them.",
+};
+
+/** The metrics of quotas. */
+export const quotaDefinitions: readonly MetricDefinition[] = [charges, expressions, stores, counters];
+
+/** Counts charges: names of quotas come from the configuration, all other labels from closed sets. */
 export function createQuotaMetrics(): QuotaMetrics {
-  const charges: Counts = new Map();
-  const expressions: Counts = new Map();
-  const stores: Counts = new Map();
-  const count = (counts: Counts, quota: string, what: string): void => {
-    const key = quota + separator + what;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  };
+  const charged = createNumberFamily(charges);
+  const expressionFailed = createNumberFamily(expressions);
+  const storeFailed = createNumberFamily(stores);
+  const held = createNumberFamily(counters);
   return {
     quotas: {
-      charged: (quota, result) => count(charges, quota, result),
-      expressionFailed: (quota, use) => count(expressions, quota, use),
-      storeFailed: (quota, outcome) => count(stores, quota, outcome),
+      charged: (name, result) => charged.add(1, name, result),
+      expressionFailed: (name, use) => expressionFailed.add(1, name, use),
+      storeFailed: (name, outcome) => storeFailed.add(1, name, outcome),
     },
-    values: () => [
-      counter("gatehouse_quota_charges_total", "Requests that a Quota counted, by result.", {
-        counts: charges,
-        labels: ["quota", "result"],
-      }),
-      counter(
-        "gatehouse_quota_expression_failures_total",
-        "Expressions of a Quota without a value, so that its most general key was charged.",
-        { counts: expressions, labels: ["quota", "use"] },
-      ),
-      counter(
-        "gatehouse_quota_store_failures_total",
-        "Charges that the counter store could not make, by what onStoreFailure did instead.",
-        { counts: stores, labels: ["quota", "outcome"] },
-      ),
-    ],
+    countersChanged: (by) => held.add(by),
+    values: () => [charged.object(), expressionFailed.object(), storeFailed.object(), held.object()],
   };
-}
-
-/** A counter of which `counts` has a line for each series. */
-export function counter(
-  name: string,
-  help: string,
-  { counts, labels }: { readonly counts: Counts; readonly labels: readonly string[] },
-): MetricObject {
-  const values = [...counts].map(([key, value]) => {
-    const texts = key.split(separator);
-    return { value, labels: Object.fromEntries(labels.map((label, i) => [label, texts[i] ?? ""])) };
-  });
-  return metricObject({ name, help, type: "counter", values });
 }

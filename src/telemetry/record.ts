@@ -1,8 +1,8 @@
-import { Buffer } from "node:buffer";
-import { type Attributes, type ByteString, toBytes, toText } from "../attributes/index.js";
+import { type Attributes, toBytes } from "../attributes/index.js";
 import type { RefusedCredential } from "../authn/index.js";
 import type { Decision, DryRun } from "../engine/index.js";
 import type { QuotaFact } from "../quota/index.js";
+import { brief, briefCopy } from "./brief.js";
 
 /** One decision as `/decisions` shows it: nothing secret is in it, so it may leave the process. */
 export interface DecisionRecord {
@@ -97,20 +97,4 @@ const noneTaken: readonly QuotaTake[] = [];
 
 function takeOf({ quota, cost, limit, counter }: QuotaFact): QuotaTake {
   return { quota, cost, limit, remaining: counter.remaining };
-}
-
-const MAX_TEXT = 1024;
-
-/** `text`, cut to what a record may hold. */
-function brief(text: ByteString | undefined): string | null {
-  if (text === undefined) return null;
-  return text.length <= MAX_TEXT ? toText(text) : briefCopy(text);
-}
-
-/**
- * The same, copied: a slice keeps alive what it was cut from. Of a path that is the query with its tokens, and a
- * thousand records of a hostile client must not hold a thousand megabytes.
- */
-function briefCopy(text: ByteString): string {
-  return toText(Buffer.from(text.slice(0, MAX_TEXT), "latin1").toString("latin1"));
 }
