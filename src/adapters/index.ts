@@ -23,6 +23,7 @@ export type {
   TestRequest,
   TestResult,
 } from "./opa-tools.js";
+export { createSpanExporters, type OtlpPorts, type SpanExporters } from "./otlp-exporters.js";
 export {
   type ClosableProvider,
   createProvider,
@@ -34,3 +35,5 @@ export { createRedisStore } from "./redis-store.js";
 export { createRemoteKeys, keyOfLocator } from "./remote-keys.js";
 export type { KeyEvent, KeyTimes } from "./remote-keys-source.js";
 export type { KeyState } from "./remote-keys-state.js";
+export { createSinks, type SinkPorts } from "./sinks.js";
+export type { SinkLoss, SinkObserver } from "./sinks-ports.js";
