@@ -11,6 +11,8 @@ export interface AdminTarget {
   readonly tokenFile: string | undefined;
   /** For the whole answer; 5000 when left out. */
   readonly deadlineMs?: number;
+  /** Of the answer's body; 1 MiB when left out. */
+  readonly maxBytes?: number;
 }
 
 /** What an admin page said. */
@@ -23,7 +25,7 @@ const MAX_BYTES = 1_048_576;
 
 /** Asks an admin page. Rejects with `http` when no whole answer comes in time, `bad_address` or `bad_flag`. */
 export async function askAdmin(
-  { address: text, tokenFile, deadlineMs = 5000 }: AdminTarget,
+  { address: text, tokenFile, deadlineMs = 5000, maxBytes = MAX_BYTES }: AdminTarget,
   method: "GET" | "POST",
   path: string,
 ): Promise<AdminAnswer> {
@@ -50,7 +52,7 @@ export async function askAdmin(
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       request.once("response", resolve).once("error", reject).end();
     });
-    return { status: response.statusCode ?? 0, body: await bodyOf(response) };
+    return { status: response.statusCode ?? 0, body: await bodyOf(response, maxBytes) };
   } catch (cause) {
     throw failed(cause);
   } finally {
@@ -58,12 +60,12 @@ export async function askAdmin(
   }
 }
 
-async function bodyOf(response: IncomingMessage): Promise<string> {
+async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new GatehouseError("http", `more than ${MAX_BYTES} bytes`);
+    if (bytes > maxBytes) throw new GatehouseError("http", `more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

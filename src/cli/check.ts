@@ -7,6 +7,7 @@ import { formatDiagnostic, GatehouseError } from "../diagnostics/index.js";
 import type { Decision, Snapshot } from "../engine/index.js";
 import { createAuthorization } from "../envoy/index.js";
 import type { RegoPorts } from "../rego/index.js";
+import { createSeriesStore } from "../series/index.js";
 import { defaults, loadParts, type Protos } from "../server/index.js";
 import { explain, type Miss, placeOfDecision } from "./explain.js";
 import { type Asked, describeRego, explainRego, type RegoExplanation } from "./explain-rego.js";
@@ -92,6 +93,12 @@ export async function checkOnce(
     rego: options.explain ? recording(regoPorts, asked) : regoPorts,
     quota: counters.quota,
     rateLimit: counters.rateLimit,
+    telemetry: {
+      series: createSeriesStore({ now: Date.now }),
+      environment: (name) => streams.env[name],
+      observer: { expressionFailed: () => {}, valueRefused: () => {} },
+      ruleFailed: () => {},
+    },
   });
   const { upserts } = update;
   const change = { generation: 1, full: true, upserts, removed: [] };
@@ -166,7 +173,10 @@ async function decide(question: Question): Promise<Report> {
     encode: check.responseSerialize,
     now: () => 0,
     wallClock: Date.now,
-    observe: (decision, attributes) => Object.assign(seen, { decision, attributes }),
+    observe: (decision, attributes) => {
+      Object.assign(seen, { decision, attributes });
+      return undefined;
+    },
     // What cannot be read is refused, and the decision says why.
     onError: () => {},
   });

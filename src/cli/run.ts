@@ -5,6 +5,7 @@ import { defaults, packageVersion } from "../server/index.js";
 import type { ApiKeyTarget, CreateOptions } from "./apikey.js";
 import type { CheckOptions } from "./check.js";
 import type { QuotaOptions } from "./quota.js";
+import { addAudit, addDecisions } from "./record-commands.js";
 import { addRego } from "./rego.js";
 import { settings } from "./settings.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
@@ -43,6 +44,8 @@ function createProgram(streams: Streams, done: (code: ExitCode) => void): Comman
   addServe(program, streams, done);
   addApiKey(program, streams, done);
   addQuota(program, streams, done);
+  addDecisions(program, streams, done);
+  addAudit(program, streams, done);
   addRego(program, streams, done);
   program
     .command("validate")

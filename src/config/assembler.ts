@@ -21,6 +21,7 @@ import { type CompiledResource, compileQuotaDocument, type QuotaPorts, rateLimit
 import { buildRegistry, type Named } from "./registry.js";
 import type { Endpoint, ServiceEntry } from "./registry-kinds.js";
 import type { ConfigUpdate, Resource } from "./resource.js";
+import { compileTelemetry, type TelemetryInForce, type TelemetryPorts } from "./telemetry.js";
 
 /** What an assembler takes from its surroundings. */
 export interface AssemblerOptions {
@@ -40,6 +41,12 @@ export interface AssemblerOptions {
   /** Where quotas and rate limits are counted. */
   readonly quota: QuotaPorts;
   readonly rateLimit: RateLimitPorts;
+  readonly telemetry: TelemetryPorts;
+}
+
+/** A snapshot, and what is made of what happens under it; put in force together. */
+export interface Assembled extends Snapshot {
+  readonly telemetry: TelemetryInForce;
 }
 
 /** Compiles configurations, keeping what did not change. */
@@ -48,7 +55,7 @@ export interface Assembler {
    * The snapshot after a step. Rejects without having changed anything when something cannot be compiled.
    * Steps must come one after the other.
    */
-  apply(update: ConfigUpdate): Promise<Snapshot>;
+  apply(update: ConfigUpdate): Promise<Assembled>;
 }
 
 /** All that one step leaves for the next; replaced as a whole. */
@@ -60,6 +67,7 @@ interface State {
   readonly lookup: (attributes: Attributes) => Workload | undefined;
   readonly plans: LRUCache<Workload, Plan>;
   readonly rateLimits: RateLimits;
+  readonly telemetry: TelemetryInForce;
 }
 
 interface Entry extends CompiledResource {
@@ -87,6 +95,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     lookup: () => undefined,
     plans: newPlans(),
     rateLimits: rateLimitsOf([], options),
+    telemetry: compileTelemetry([], defaultMesh, options.telemetry),
   };
 
   const compileAll = async (
@@ -146,6 +155,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         touched.has("RateLimitConfig") || touched.has("Quota")
           ? rateLimitsOf(resources.values(), options)
           : state.rateLimits;
+      const telemetry =
+        mesh !== state.mesh || telemetryKinds.some((kind) => touched.has(kind))
+          ? compileTelemetry(resourcesOf(resources), mesh, options.telemetry)
+          : state.telemetry;
       const plans = newPlans();
       let unknown: Plan | undefined;
       const plan = (workload: Workload | undefined): Plan => {
@@ -158,8 +171,17 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       };
       await warm(plan, mesh);
       const generation = state.generation + 1;
-      state = { generation, resources, mesh, providers: context.providers, lookup, plans, rateLimits };
-      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan, rateLimits };
+      state = {
+        generation,
+        resources,
+        mesh,
+        providers: context.providers,
+        lookup,
+        plans,
+        rateLimits,
+        telemetry,
+      };
+      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan, rateLimits, telemetry };
     },
   };
 }
@@ -227,7 +249,7 @@ async function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions):
     return { ...nothing, rbac: { rbac, filter } };
   }
   if (kind === "Quota") return { ...nothing, quota: compileQuotaDocument(spec as Quota) };
-  if (kind === "RateLimitConfig") return nothing;
+  if (kind === "RateLimitConfig" || kind === "Telemetry" || kind === "Metric") return nothing;
   if (kind === "RegoPolicy") {
     const policy = spec as RegoPolicy;
     const name = `${policy.namespace}/${policy.name}`;
@@ -243,6 +265,13 @@ function providerOf({ own: { ref, provider } }: CompiledRegoPolicy): [string, Pr
 
 function ruleSet(rbac: Rbac | undefined, policy: string): RuleSet | undefined {
   return rbac === undefined ? undefined : compileRbac(rbac, () => policy);
+}
+
+/** Kinds that telemetry is made of: those of credentials say what has to be masked. */
+const telemetryKinds = ["Telemetry", "Metric", "RequestAuthentication", "TokenIntrospection", "ApiKeys"];
+
+function* resourcesOf(resources: ReadonlyMap<string, Entry>): Generator<Resource> {
+  for (const { resource } of resources.values()) yield resource;
 }
 
 function* compiledOf(resources: ReadonlyMap<string, Entry>): Generator<Compiled> {

@@ -29,6 +29,7 @@ import {
   type Resolved,
 } from "./references.js";
 import type { ConfigFiles, ConfigUpdate, RegoFolder, Resource, SourceFile } from "./resource.js";
+import { telemetryFindings } from "./telemetry-checks.js";
 import { insideScalar, locator, type Position } from "./yaml-nodes.js";
 
 interface CatalogOptions {
@@ -232,6 +233,7 @@ function assemble(
     diagnostics.push(...unknownProviders(custom, mesh));
     for (const place of meshDocuments.slice(0, 1))
       diagnostics.push(...unknownPolicies(place, mesh, resources));
+    diagnostics.push(...telemetryFindings(placements, mesh, diagnose));
   }
   diagnostics.push(...rateLimitClashes(placements, rateLimit, domainTaken));
   if (mesh?.settings.envoyJwtPayloadKey !== undefined) diagnostics.push(...authentications.map(notEvaluated));

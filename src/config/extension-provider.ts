@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { isFieldName, parseIp } from "../attributes/index.js";
 import { durationMs } from "../documents/index.js";
+import {
+  type EnvoyFileAccessLog,
+  type EnvoyOtelAls,
+  envoyFileAccessLog,
+  envoyOtelAls,
+  type OpenTelemetryTracing,
+  opentelemetry,
+} from "../logs/index.js";
 
 /**
  * When nothing is said, no provider is waited for longer. Istio's own default is 600 s, Envoy's for ext_authz
@@ -80,17 +88,13 @@ const otherProviders = [
   "stackdriver",
   "opencensus",
   "skywalking",
-  "opentelemetry",
-  "prometheus",
-  "envoyFileAccessLog",
   "envoyHttpAls",
   "envoyTcpAls",
-  "envoyOtelAls",
   "sds",
 ] as const;
 
 /**
- * An authorizer that CUSTOM policies name. With neither `envoyExtAuthz…` nor `rego` it cannot be asked, and what
+ * An authorizer that CUSTOM policies name, or what Telemetry names: a log, a receiver of traces. With neither `envoyExtAuthz…` nor `rego` it cannot be asked, and what
  * would ask it is refused.
  */
 export interface ExtensionProvider {
@@ -99,6 +103,11 @@ export interface ExtensionProvider {
   readonly envoyExtAuthzHttp?: EnvoyExtAuthzHttp | undefined;
   /** A RegoPolicy: `NAMESPACE/NAME`. */
   readonly rego?: { readonly policy: string } | undefined;
+  readonly envoyFileAccessLog?: EnvoyFileAccessLog | undefined;
+  readonly envoyOtelAls?: EnvoyOtelAls | undefined;
+  readonly opentelemetry?: OpenTelemetryTracing | undefined;
+  /** Our own `/metrics`. */
+  readonly prometheus?: Readonly<Record<string, never>> | undefined;
 }
 
 /** Istio's EnvoyExternalAuthorizationGrpcProvider. */
@@ -143,5 +152,15 @@ export const extensionProvider: z.ZodType<ExtensionProvider> = z.strictObject({
   envoyExtAuthzGrpc: grpc.optional(),
   envoyExtAuthzHttp: http.optional(),
   rego: z.strictObject({ policy: z.string().regex(/^[^/]+\/[^/]+$/, "expected NAMESPACE/NAME") }).optional(),
+  envoyFileAccessLog: envoyFileAccessLog.optional(),
+  envoyOtelAls: envoyOtelAls.optional(),
+  opentelemetry: opentelemetry.optional(),
+  prometheus: z.strictObject({}).optional(),
   ...Object.fromEntries(otherProviders.map((name) => [name, z.unknown().optional()])),
 });
+
+/** Whether a Telemetry can send something there. */
+export function logsOrTraces(provider: ExtensionProvider): boolean {
+  const { envoyFileAccessLog, envoyOtelAls, opentelemetry } = provider;
+  return (envoyFileAccessLog ?? envoyOtelAls ?? opentelemetry) !== undefined;
+}

@@ -1,4 +1,4 @@
-export { type Assembler, createAssembler, meshOf } from "./assembler.js";
+export { type Assembled, type Assembler, createAssembler, meshOf } from "./assembler.js";
 export { type Catalog, createCatalog } from "./catalog.js";
 export type { ExtensionProvider } from "./extension-provider.js";
 export { lineOf } from "./line.js";
@@ -14,3 +14,4 @@ export type {
   References,
 } from "./references.js";
 export type { ConfigFiles, ConfigUpdate, Origin, RegoFolder, Resource, SourceFile } from "./resource.js";
+export { sinksOfMesh, type TelemetryInForce, type TelemetryPorts } from "./telemetry.js";

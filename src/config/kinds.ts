@@ -21,6 +21,7 @@ import {
   type RegoCompiler,
   type RegoPolicy,
 } from "../rego/index.js";
+import { parseMetric, parseTelemetry } from "../report/index.js";
 import type { Served } from "./head.js";
 import { parseMesh } from "./mesh.js";
 import { parseServiceEntry, parseWorkloadEntry } from "./registry-kinds.js";
@@ -53,6 +54,7 @@ export interface KindTable extends Served {
 const security = { group: "security.istio.io", versions: ["v1", "v1beta1"] };
 const legacy = { group: "rbac.istio.io", versions: ["v1alpha1"], parse: parseLegacy };
 const networking = { group: "networking.istio.io", versions: ["v1", "v1beta1", "v1alpha3"] };
+const telemetry = { group: "telemetry.istio.io", versions: ["v1", "v1alpha1"] };
 const gatehouse = { group: "gatehouse.dev", versions: ["v1alpha1"] };
 
 /** Every kind that this version loads. */
@@ -71,6 +73,8 @@ export const kinds: readonly Kind[] = [
   { ...legacy, kind: "AuthorizationPolicy" },
   { ...networking, kind: "WorkloadEntry", parse: parseWorkloadEntry },
   { ...networking, kind: "ServiceEntry", parse: parseServiceEntry },
+  { ...telemetry, kind: "Telemetry", parse: parseTelemetry },
+  { ...gatehouse, kind: "Metric", parse: parseMetric },
   { ...gatehouse, kind: "Mesh", parse: parseMesh },
   { ...gatehouse, kind: "EnvoyRbac", parse: parseEnvoyRbac },
   {
@@ -92,10 +96,10 @@ export const kinds: readonly Kind[] = [
 ];
 
 /** Groups in which an unknown kind is an error, also those whose kinds come with later versions. */
-const groups = [security.group, "rbac.istio.io", networking.group, "telemetry.istio.io", gatehouse.group];
+const groups = [security.group, "rbac.istio.io", networking.group, telemetry.group, gatehouse.group];
 
 /** Kinds of later versions: in a foreign group their name is a slip as well. */
-const laterKinds = ["Telemetry", "Metric", "BodyPolicy"];
+const laterKinds = ["BodyPolicy"];
 
 /** Makes the table. */
 export function createKindTable(list: readonly Kind[] = kinds): KindTable {

@@ -4,10 +4,12 @@ import type { JwtSettings } from "../authn/index.js";
 import { codes, type Finding, finding, hasErrors } from "../diagnostics/index.js";
 import { durationWithin, type Parsed, parseWith, type ResourceDocument } from "../documents/index.js";
 import type { MeshSettings } from "../engine/index.js";
+import { checkLogProvider, checkLogs } from "../logs/index.js";
 import { parseCidr } from "../matchers/index.js";
 import type { QuotaHeaders } from "../quota/index.js";
 import { checkClientCertHeaders, clientCertHeaders, toClientCertHeaders } from "./client-cert-headers.js";
-import { type ExtensionProvider, extensionProvider } from "./extension-provider.js";
+import { type ExtensionProvider, extensionProvider, logsOrTraces } from "./extension-provider.js";
+import { type MeshTelemetry, meshTelemetryFields, toMeshTelemetry } from "./mesh-telemetry.js";
 
 const workloadType = z.enum(["sidecar", "gateway", "waypoint"]);
 
@@ -83,6 +85,7 @@ const meshSpec = z.strictObject({
     .prefault({}),
   clientCertHeaders: clientCertHeaders.prefault({}),
   quotaHeaders: z.enum(["rateLimit", "xRateLimit", "none"]).default("rateLimit"),
+  ...meshTelemetryFields,
 });
 
 /** Where outbound connections may go: each list that is not empty must be passed. */
@@ -105,13 +108,21 @@ export interface Mesh {
   readonly multipleCustomProviders: boolean;
   /** How callers are told what quotas have left for them. */
   readonly quotaHeaders: QuotaHeaders;
+  readonly telemetry: MeshTelemetry;
 }
 
 /** Parses a `gatehouse.dev` Mesh. */
 export function parseMesh(document: ResourceDocument): Parsed<Mesh> {
   const parsed = parseWith(meshSpec, document.spec ?? {}, ["spec"]);
   if (parsed.spec === undefined) return { spec: undefined, findings: parsed.findings };
-  const findings = [...checkClientCertHeaders(parsed.spec.clientCertHeaders), ...checkProviders(parsed.spec)];
+  const findings = [
+    ...checkClientCertHeaders(parsed.spec.clientCertHeaders),
+    ...checkProviders(parsed.spec),
+    ...checkLogs(parsed.spec),
+    ...parsed.spec.extensionProviders.flatMap((provider, i) =>
+      checkLogProvider(provider, parsed.spec?.audit, ["spec", "extensionProviders", i]),
+    ),
+  ];
   return { spec: hasErrors(findings) ? undefined : toMesh(parsed.spec), findings };
 }
 
@@ -152,6 +163,7 @@ function toMesh(spec: Spec): Mesh {
     jwt: { clockSkewSeconds: Math.floor(spec.jwt.clockSkew / 1000), strict: spec.jwt.strict },
     multipleCustomProviders: spec.multipleCustomProviders,
     quotaHeaders: spec.quotaHeaders,
+    telemetry: toMeshTelemetry(spec, spec.extensionProviders.filter(logsOrTraces)),
   };
 }
 
@@ -189,7 +201,7 @@ function checkProviders({ extensionProviders }: Spec): Finding[] {
       const message = "expected one of envoyExtAuthzGrpc, envoyExtAuthzHttp and rego, not several";
       findings.push(finding(codes.invalidValue, path, message));
     }
-    if (authorizers === 0) {
+    if (authorizers === 0 && !logsOrTraces(provider) && !("prometheus" in provider)) {
       const message = `extension provider \`${name}\` names none of envoyExtAuthzGrpc, envoyExtAuthzHttp and rego, requests that CUSTOM policies send there are refused`;
       findings.push(finding(codes.providerCannotBeAsked, path, message));
     }

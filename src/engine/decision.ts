@@ -37,6 +37,8 @@ export type Reason =
   | "bad_edit"
   | "invalid_config"
   | "internal_error"
+  /** Records are strict, and this one could not be kept. */
+  | "unrecorded"
   | AuthnReason;
 
 /** The gRPC codes that stand in decisions and verdicts (google.rpc.Code). */

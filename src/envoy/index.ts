@@ -1,4 +1,11 @@
 export {
+  type AccessLogOptions,
+  type AccessLogService,
+  type AccessLogSkip,
+  type AccessLogStream,
+  createAccessLogService,
+} from "./als/index.js";
+export {
   type Authorization,
   type AuthorizationOptions,
   createAuthorization,

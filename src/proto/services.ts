@@ -10,6 +10,7 @@ export interface ProtoService {
  * The roots of `proto/`: each is loaded at start, and the script `protos` generates types for these files.
  */
 export const PROTO_SERVICES: readonly ProtoService[] = [
+  { name: "envoy.service.accesslog.v3.AccessLogService", file: "envoy/service/accesslog/v3/als.proto" },
   { name: "envoy.service.auth.v3.Authorization", file: "envoy/service/auth/v3/external_auth.proto" },
   { name: "envoy.service.ratelimit.v3.RateLimitService", file: "envoy/service/ratelimit/v3/rls.proto" },
   { name: "grpc.health.v1.Health", file: "grpc/health/v1/health.proto" },

@@ -1,7 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AuthnObserver, JwtPorts } from "../authn/index.js";
-import { type Assembler, createAssembler, type Mesh, meshOf, type QuotaPorts } from "../config/index.js";
-import type { Snapshot } from "../engine/index.js";
+import {
+  type Assembled,
+  type Assembler,
+  createAssembler,
+  type Mesh,
+  meshOf,
+  type QuotaPorts,
+  type TelemetryPorts,
+} from "../config/index.js";
 import type { RateLimitPorts } from "../ratelimit/index.js";
 import { createRegoProvider, type RegoPorts } from "../rego/index.js";
 import type { Metrics } from "../telemetry/index.js";
@@ -14,7 +21,7 @@ export interface Builder {
   /**
    * Keeps the compiled form of what did not change, and yields to requests in between. One after the other.
    */
-  build(change: ConfigChange): Promise<Snapshot>;
+  build(change: ConfigChange): Promise<Assembled>;
   /** The snapshot built last is in force: connections that only older ones used are closed after a while. */
   settle(): void;
   close(): Promise<void>;
@@ -28,6 +35,7 @@ export interface BuilderPorts {
   readonly rego: RegoPorts;
   readonly quota: QuotaPorts;
   readonly rateLimit: RateLimitPorts;
+  readonly telemetry: TelemetryPorts;
 }
 
 /** No request that began under an older snapshot is still under way after this time. */
@@ -41,6 +49,7 @@ export function createBuilder({
   rego,
   quota,
   rateLimit,
+  telemetry,
 }: BuilderPorts): Builder {
   const pool = createProviderPool(metrics);
   const introspection = createIntrospectionPool(metrics);
@@ -54,6 +63,7 @@ export function createBuilder({
       onAuthenticated,
       quota,
       rateLimit,
+      telemetry,
     });
   let assembler = fresh();
   let wanted: Mesh = meshOf([]);
@@ -88,6 +98,7 @@ export function createBuilder({
   };
 }
 
-function touchesMesh({ full, upserts, removed }: ConfigChange): boolean {
+/** Whether a step can have another Mesh: then it is among its upserts, or there is none any more. */
+export function touchesMesh({ full, upserts, removed }: ConfigChange): boolean {
   return full || upserts.some(({ kind }) => kind === "Mesh") || removed.some((id) => id.includes("/Mesh/"));
 }

@@ -3,13 +3,14 @@ import type { CounterStore } from "../quota/index.js";
 import {
   createDecisionRing,
   type DecisionFilter,
-  type DecisionRecord,
+  type JoinedRecord,
   type Metrics,
 } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange, Install } from "./configuration.js";
 import type { Keys } from "./keys.js";
 import { type ServerOptions, type ServerPorts, servingOptionsOf } from "./options.js";
+import type { Outlet } from "./outlet.js";
 import { createServing } from "./serving.js";
 
 /** Whoever answers checks: this process, or worker processes. */
@@ -20,7 +21,7 @@ export interface Fleet {
   notReady(): readonly string[];
   /** Of the other processes. */
   metrics(): Promise<readonly (readonly MetricObject[])[]>;
-  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
+  decisions(filter: DecisionFilter): Promise<readonly JoinedRecord[]>;
   drain(timeoutMs: number): Promise<boolean>;
 }
 
@@ -30,6 +31,8 @@ interface FleetPorts extends ServerPorts {
   /** Of this process; workers ask it too, unless the counters stand in Redis. */
   readonly store: CounterStore;
   readonly inForce: () => ConfigChange | undefined;
+  /** Of this process, which owns all sinks. */
+  readonly outlet: Outlet;
 }
 
 /** One worker is this process itself; more are processes of their own. */
@@ -38,7 +41,8 @@ export function createFleet(options: ServerOptions, ports: FleetPorts): Promise<
 }
 
 function alone(options: ServerOptions, ports: FleetPorts): Fleet {
-  const serving = createServing(options, { ...ports, keys: ports.keys.sources });
+  const decisions = createDecisionRing(options.decisions, { onAlarm: alarmOf(ports) });
+  const serving = createServing(options, { ...ports, keys: ports.keys.sources, decisions });
   return {
     async install(change) {
       await serving.build(change);
@@ -47,8 +51,8 @@ function alone(options: ServerOptions, ports: FleetPorts): Fleet {
     listen: serving.listen,
     setServing: serving.setServing,
     notReady: () => [],
-    metrics: async () => [],
-    decisions: async (filter) => serving.decisions.list(filter),
+    metrics: async () => [serving.series()],
+    decisions: async (filter) => decisions.list(filter),
     drain: serving.drain,
   };
 }
@@ -59,15 +63,16 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
     import("./workers.js"),
     import("./worker-link.js"),
   ]);
-  const ring = createDecisionRing(options.decisions);
+  const ring = createDecisionRing(options.decisions, { onAlarm: alarmOf(ports) });
   const pool = await startWorkers({
     ...ports,
     keys: ports.keys.exchange,
     count: options.workers,
     fork: forkWorker,
     serving: servingOptionsOf(options),
-    onDecisions: (records) => {
+    onDecisions: (records, served) => {
       for (const record of records) ring.push(record);
+      for (const record of served) ring.served(record);
     },
   });
   return {
@@ -77,9 +82,19 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
     notReady: () => (pool.readyCount() === 0 ? ["no worker is ready"] : []),
     metrics: pool.collect,
     async decisions(filter) {
-      await pool.collect();
+      // Whoever follows comes again, and collecting fetches every worker's metrics.
+      if (filter.after === undefined) await pool.collect();
       return ring.list(filter);
     },
     drain: pool.drain,
   };
+}
+
+/** Somebody has to look: what was refused has been answered by an upstream. */
+function alarmOf({ logger }: Pick<FleetPorts, "logger">): (record: JoinedRecord) => void {
+  return ({ decision_id, policy, rule, host, response }) =>
+    logger.error(
+      { decision_id, policy, rule, host, status: response?.response_code },
+      "a request that was refused has been served: Envoy did not ask, or did not obey, this check",
+    );
 }

@@ -2,8 +2,9 @@ import grpc from "@grpc/grpc-js";
 import { type Authorization, type RateLimitService, RpcError } from "../envoy/index.js";
 import type { CheckRequest__Output } from "../proto/index.js";
 import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
+import { type AccessLogReceiver, createAccessLogMethod } from "./grpc-access-log.js";
 import { createHealth } from "./health.js";
-import { AUTHORIZATION, loadProtos, RATE_LIMIT, type Received, tolerant } from "./protos.js";
+import { ACCESS_LOG, AUTHORIZATION, loadProtos, RATE_LIMIT, type Received, tolerant } from "./protos.js";
 
 /** What the transport knows of the caller: its certificate, if one was asked for and verified. */
 export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>["getAuthContext"]>;
@@ -12,6 +13,7 @@ export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>[
 export interface TransportOptions {
   readonly authorization: Authorization;
   readonly rateLimit: RateLimitService;
+  readonly accessLog: AccessLogReceiver;
   readonly credentials: grpc.ServerCredentials;
   /** Says why the caller may not ask, or undefined when it may. */
   readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
@@ -38,7 +40,7 @@ type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array
 /** Envoy gives up on an idle peer by itself; these find the dead ones. */
 const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
 
-/** Makes a server that serves Authorization, RateLimitService, health and, if asked, reflection. */
+/** Makes a server that serves Authorization, RateLimitService, AccessLogService, health and, if asked, reflection. */
 export function createTransport(options: TransportOptions): Transport {
   const protos = loadProtos();
   // What it would log is thrown too, and its lines are not JSON.
@@ -76,6 +78,25 @@ export function createTransport(options: TransportOptions): Transport {
     },
     { ShouldRateLimit: rateLimitHandler(options) },
   );
+  const { refusePeer } = options;
+  const accessLog = createAccessLogMethod(
+    options.accessLog,
+    refusePeer === undefined ? undefined : oncePerConnection(refusePeer),
+  );
+  server.addService(
+    {
+      StreamAccessLogs: {
+        path: `/${ACCESS_LOG}/StreamAccessLogs`,
+        requestStream: true,
+        responseStream: false,
+        requestSerialize: toBuffer,
+        requestDeserialize: asIs,
+        responseSerialize: toBuffer,
+        responseDeserialize: asIs,
+      },
+    },
+    { StreamAccessLogs: accessLog.handle },
+  );
   let ready: Promise<void> = Promise.resolve();
   if (options.reflection) {
     ready = import("@grpc/reflection").then(({ ReflectionService }) => {
@@ -93,6 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
     drain: (timeoutMs) => {
       health.setServing(false);
       health.endWatches();
+      accessLog.endAll();
       return drain(server, timeoutMs);
     },
   };

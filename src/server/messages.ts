@@ -1,9 +1,10 @@
 import type { MetricObject } from "prom-client";
 import type { Resource } from "../config/index.js";
-import type { DecisionRecord } from "../telemetry/index.js";
+import type { DecisionRecord, ServedRecord } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { Environment } from "./config-thread.js";
 import type { ServingOptions } from "./options.js";
+import type { OutletBatch, StoreQuestion } from "./outlet.js";
 
 /** The JWKS of a source of keys, by the name that adapters give it; undefined: it has none. */
 export interface KeysMessage {
@@ -36,6 +37,8 @@ export type ToWorker =
   | { readonly type: "listen"; readonly address: ListenAddress }
   | { readonly type: "serving"; readonly serving: boolean }
   | { readonly type: "collect"; readonly id: number }
+  /** Answers `store`: these lines are on disk, but for those that `failed` names too. */
+  | { readonly type: "stored"; readonly ids: readonly number[]; readonly failed: readonly number[] }
   | { readonly type: "drain"; readonly timeoutMs: number };
 
 /** From a worker to the primary. */
@@ -48,6 +51,14 @@ export type FromWorker =
       readonly error: string | undefined;
     }
   | { readonly type: "refresh_keys"; readonly name: string }
-  | { readonly type: "decisions"; readonly records: readonly DecisionRecord[] }
+  | {
+      readonly type: "decisions";
+      readonly records: readonly DecisionRecord[];
+      readonly served: readonly ServedRecord[];
+    }
+  /** For the sinks. */
+  | { readonly type: "output"; readonly batch: OutletBatch }
+  /** Lines that checks wait for. */
+  | { readonly type: "store"; readonly questions: readonly StoreQuestion[] }
   | { readonly type: "collected"; readonly id: number; readonly metrics: readonly MetricObject[] }
   | { readonly type: "drained"; readonly finished: boolean };

@@ -1,7 +1,7 @@
 import type { KeyState } from "../adapters/index.js";
-import type { DecisionFilter, DecisionRecord } from "../telemetry/index.js";
-import { json, metricsPage, type Page, type PageAnswer, text } from "./admin.js";
+import { json, metricsPage, type Page, type PageAnswer } from "./admin.js";
 import type { ConfigState } from "./configuration.js";
+import { decisionsPage, type FindDecisions } from "./decisions-page.js";
 import type { QuotaDesk } from "./quota-desk.js";
 import { quotaPage, quotaResetPage } from "./quota-page.js";
 
@@ -15,8 +15,7 @@ export interface Observable {
   /** Of the issuers whose keys are fetched. */
   keys(): readonly KeyState[];
   metrics(): Promise<string>;
-  /** Newest first. */
-  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
+  readonly decisions: FindDecisions;
   /** Counters of quotas and rate limits. */
   readonly quota: QuotaDesk;
   readonly version: string;
@@ -38,7 +37,7 @@ export function adminPages(observable: Observable): Map<string, Page> {
     ["/", () => index(observable)],
     ["/config", () => json(describeConfig(observable.configuration()))],
     ["/keys", () => json({ sources: observable.keys().map(describeKeys) })],
-    ["/decisions", (query) => decisions(query, observable)],
+    ["/decisions", (query) => decisionsPage(query, observable.decisions)],
     ["/quota", (query) => quotaPage(query, observable.quota)],
     ["/version", () => json({ name: "gatehouse", version: observable.version, node: process.version })],
   ]);
@@ -103,26 +102,12 @@ function seconds(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.round(ms / 100) / 10;
 }
 
-async function decisions(query: URLSearchParams, observable: Observable): Promise<PageAnswer> {
-  const denied = query.get("denied");
-  const limit = query.get("limit");
-  if (denied !== null && denied !== "true" && denied !== "false") {
-    return text(400, "bad `denied`, expected true or false");
-  }
-  if (limit !== null && !/^\d{1,9}$/.test(limit)) return text(400, "bad `limit`, expected a number");
-  const found = await observable.decisions({
-    denied: denied === null ? undefined : denied === "true",
-    policy: query.get("policy") ?? undefined,
-    limit: limit === null ? undefined : Number(limit),
-  });
-  return json({
-    decisions: found.map((record) => ({ ...record, time: new Date(record.time).toISOString() })),
-  });
-}
-
 const LINKS: readonly (readonly [path: string, what: string])[] = [
   ["/config", "resources in force, findings in the files, last reload"],
-  ["/decisions", "the last decisions; ?denied=true, ?policy=NAMESPACE/NAME, ?limit=N"],
+  [
+    "/decisions",
+    "the last decisions and what became of them; ?denied=true, ?policy=NAMESPACE/NAME, ?path=/…, ?limit=N",
+  ],
   ["/decisions?denied=true&limit=50", "the last refusals"],
   ["/keys", "issuers whose keys are fetched: how old they are, which, the last error"],
   ["/metrics", "metrics in Prometheus' text form"],

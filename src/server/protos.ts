@@ -18,6 +18,9 @@ export const AUTHORIZATION = "envoy.service.auth.v3.Authorization";
 /** The service of quotas that Envoy calls. */
 export const RATE_LIMIT = "envoy.service.ratelimit.v3.RateLimitService";
 
+/** The service that Envoy streams its access logs to. */
+export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
+
 const HEALTH = "grpc.health.v1.Health";
 
 /** The decoded message and the bytes that it came in. */

@@ -35,8 +35,9 @@ export function createProviderPool(metrics: Pick<Metrics, "providerAsked">): Pro
         egress,
       });
       const counted: Provider = async (request) => {
+        const asked = performance.now();
         const verdict = await provider(request);
-        metrics.providerAsked(entry.name, resultOf(verdict));
+        metrics.providerAsked(entry.name, resultOf(verdict), (performance.now() - asked) / 1000);
         return verdict;
       };
       open.set(key, { provider, counted });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { GatehouseError } from "../diagnostics/index.js";
 import { createMetrics, renderMetrics } from "../telemetry/index.js";
 import { formatAddress, isLoopback, parseAddress } from "./address.js";
@@ -9,6 +10,7 @@ import { openStore } from "./counters.js";
 import { survive } from "./crash-net.js";
 import { createKeys } from "./keys.js";
 import { defaults, type ServerOptions, type ServerPorts } from "./options.js";
+import { createOutput } from "./output.js";
 import { adminActions, adminPages, type Observable, publicPages } from "./pages.js";
 import { createQuotaDesk } from "./quota-desk.js";
 import { packageVersion } from "./version.js";
@@ -20,7 +22,7 @@ export interface RunningServer {
   readonly metricsAddress: string | undefined;
   /** The configuration in force and what is wrong with the one on disk. */
   configuration(): ConfigState;
-  /** Reads the configuration again; what comes of it shows in `configuration()`. */
+  /** Opens files of logs again, and reads the configuration; what comes of it shows in `configuration()`. */
   reload(): void;
   /** Health says NOT_SERVING, calls under way are finished, at most for the drain timeout. True: all were. */
   drain(): Promise<boolean>;
@@ -38,6 +40,9 @@ export class InvalidConfigError extends GatehouseError {
     this.state = state;
   }
 }
+
+/** What sinks still have to write or send when the server ends, in milliseconds. */
+const OUTPUT_CLOSE_MS = 3_000;
 
 /**
  * The composition root: everything is put together here. Resolves when requests are answered by the first
@@ -69,6 +74,8 @@ export async function startServer(
     closers.push(keys.close);
     const store = openStore(options, { ...ports, metrics });
     closers.push(() => store.close());
+    const output = createOutput({ ...ports, metrics });
+    closers.push(() => output.close(OUTPUT_CLOSE_MS));
     const source = startConfigThread({
       paths: options.configPaths,
       allowEmpty: options.allowEmpty,
@@ -83,7 +90,14 @@ export async function startServer(
     // The gRPC library is loaded, and workers start, while the configuration is read; the two meet in
     // `install`.
     const starting = import("./fleet.js").then(({ createFleet }) =>
-      createFleet(options, { ...ports, metrics, keys, store, inForce: () => configuration.inForce() }),
+      createFleet(options, {
+        ...ports,
+        metrics,
+        keys,
+        store,
+        outlet: output,
+        inForce: () => configuration.inForce(),
+      }),
     );
     const configuration = createConfiguration({
       ...ports,
@@ -93,6 +107,8 @@ export async function startServer(
         keys.install(change, async () => {
           const fleet = await starting;
           await fleet.install(change);
+          // In the same turn as the switch: no line comes in between.
+          output.configure(change);
           if (!draining) fleet.setServing(true);
         }),
     });
@@ -112,7 +128,7 @@ export async function startServer(
       keys: keys.states,
       async metrics() {
         keys.measure();
-        return renderMetrics([await metrics.values(), ...(await fleet.metrics())]);
+        return renderMetrics([await metrics.values(), ...(await fleet.metrics())], nextTurn);
       },
       decisions: fleet.decisions,
       quota: createQuotaDesk({
@@ -143,7 +159,10 @@ export async function startServer(
       adminAddress: formatAddress(admin.address),
       metricsAddress: metricsPort === undefined ? undefined : formatAddress(metricsPort.address),
       configuration: configuration.state,
-      reload: () => void source.reload(),
+      reload() {
+        output.reopen();
+        source.reload();
+      },
       async drain() {
         draining = true;
         const finished = await fleet.drain(options.drainTimeoutMs);

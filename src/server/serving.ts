@@ -1,21 +1,28 @@
 import { randomUUID } from "node:crypto";
 import grpc from "@grpc/grpc-js";
+import type { MetricObject } from "prom-client";
 import type { Attributes } from "../attributes/index.js";
 import { createTokenCache, createTokenVerifier, type KeySources } from "../authn/index.js";
-import type { Decision, Snapshot } from "../engine/index.js";
+import type { Assembled } from "../config/index.js";
+import type { Decision } from "../engine/index.js";
 import { createAuthorization, createRateLimitService } from "../envoy/index.js";
 import type { CounterStore } from "../quota/index.js";
-import { createDecisionRing, type DecisionRing, type Metrics } from "../telemetry/index.js";
+import { createSeriesStore } from "../series/index.js";
+import type { DecisionRing, Metrics } from "../telemetry/index.js";
+import { createAccessLogs } from "./access-log.js";
 import type { ListenAddress } from "./address.js";
 import { refuseUnlisted } from "./allow-client.js";
 import { createBuilder } from "./builder.js";
 import type { ConfigChange } from "./configuration.js";
 import { createCounters } from "./counters.js";
+import { watchEventLoop } from "./event-loop.js";
 import { createTransport } from "./grpc.js";
-import { createObserver } from "./observe.js";
+import { createObserver, type Observe } from "./observe.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
+import type { Outlet } from "./outlet.js";
 import { loadProtos } from "./protos.js";
 import { createRegoPorts } from "./rego.js";
+import { createReporting } from "./reporting.js";
 import { createRotatingTls } from "./tls.js";
 
 /** One process's part in serving: a gRPC server and the snapshot that it decides by. */
@@ -28,7 +35,8 @@ export interface Serving {
   setServing(serving: boolean): void;
   /** Ends the gRPC server; true when all calls finished within `timeoutMs`. */
   drain(timeoutMs: number): Promise<boolean>;
-  readonly decisions: DecisionRing;
+  /** Metrics of what proxies report, see `renderMetrics`. */
+  series(): readonly MetricObject[];
 }
 
 /** What a serving process takes from its surroundings. */
@@ -37,14 +45,20 @@ export interface ServingPorts extends ServerPorts {
   readonly keys: KeySources;
   /** Where quotas and rate limits are counted; whoever made it closes it. */
   readonly store: CounterStore;
+  /** Where decisions and their reports are held. */
+  readonly decisions: Pick<DecisionRing, "push" | "served">;
+  readonly outlet: Outlet;
 }
+
+const FORGET_SERIES_MS = 60_000;
 
 /** Makes the serving part of this process. Throws `tls` when the certificate files cannot be used. */
 export function createServing(options: ServingOptions, ports: ServingPorts): Serving {
   const { logger, metrics, now, keys } = ports;
-  let current: Snapshot | undefined;
-  let next: Snapshot | undefined;
-  const decisions = createDecisionRing(options.decisions);
+  let current: Assembled | undefined;
+  let next: Assembled | undefined;
+  const { decisions, outlet } = ports;
+  const series = createSeriesStore({ now });
   const counters = createCounters(options, ports);
   const builder = createBuilder({
     metrics,
@@ -56,6 +70,12 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
     rego: createRegoPorts(ports),
     quota: counters.quota,
     rateLimit: counters.rateLimit,
+    telemetry: {
+      series,
+      environment: (name) => ports.environment?.[name],
+      observer: metrics.expressions,
+      ruleFailed: (place) => metrics.expressions.ruleFailed("decisionLog", place),
+    },
   });
   const tls =
     options.tls === undefined
@@ -68,9 +88,34 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
           },
         });
   const { responseSerialize: encode } = loadProtos().check;
-  const note = createObserver({ metrics, decisions, logger });
-  const observe = (decision: Decision, attributes: Attributes | undefined, durationMs: number): void =>
-    note({ decision, attributes, now: now(), durationMs });
+  const lag = watchEventLoop((seconds) => metrics.eventLoopLagged(seconds));
+  const soon = (callback: () => void): void => void setImmediate(callback);
+  const note = createObserver({
+    metrics,
+    decisions,
+    logger,
+    log: () => current?.telemetry.decisionLog,
+    outlet,
+    soon,
+  });
+  const observe = (
+    decision: Decision,
+    attributes: Attributes | undefined,
+    durationMs: number,
+  ): ReturnType<Observe> => note({ decision, attributes, now: now(), durationMs });
+  const accessLog = createAccessLogs({
+    metrics,
+    logger,
+    now,
+    soon,
+    current: () => current,
+    report: createReporting({
+      current: () => current?.telemetry,
+      decisions,
+      metrics,
+      outlet,
+    }),
+  });
   const onError = (where: "decode" | "check" | "rate_limit", err: unknown): void => {
     metrics.failed(where);
     const what = where === "rate_limit" ? "rate limit call" : "check";
@@ -92,12 +137,24 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       observe: metrics.rateLimited,
       onError: (error) => onError("rate_limit", error),
     }),
+    accessLog,
     credentials: tls?.credentials ?? grpc.ServerCredentials.createInsecure(),
     refusePeer: options.allowClients.length === 0 ? undefined : refuseUnlisted(options.allowClients),
     maxMessageBytes: options.maxMessageBytes,
     reflection: options.reflection,
     onError,
   });
+  let forgetting: NodeJS.Timeout | undefined;
+  /**
+   * What no definition asks for any more goes, but late: plans are made when a proxy's first report arrives, and a series
+   * that is wanted again must not begin at 0.
+   */
+  const forgetSeries = (): void => {
+    clearTimeout(forgetting);
+    forgetting = setTimeout(() => {
+      if (current !== undefined) series.retain(current.telemetry.series);
+    }, FORGET_SERIES_MS).unref();
+  };
   return {
     async build(change) {
       next = undefined;
@@ -107,17 +164,20 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       if (next === undefined) return;
       current = next;
       next = undefined;
+      forgetSeries();
       builder.settle();
     },
     listen: transport.listen,
     setServing: transport.setServing,
     async drain(timeoutMs) {
       const finished = await transport.drain(timeoutMs);
+      accessLog.flush();
       tls?.close();
+      lag.close();
       await builder.close();
       await counters.close();
       return finished;
     },
-    decisions,
+    series: () => series.values(),
   };
 }

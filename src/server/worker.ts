@@ -2,18 +2,21 @@ import { Socket } from "node:net";
 import { pino } from "pino";
 import type { Resource } from "../config/index.js";
 import type { CounterStore } from "../quota/index.js";
-import { createMetrics, type Metrics } from "../telemetry/index.js";
+import { createDecisionRing, createMetrics, type Metrics } from "../telemetry/index.js";
 import { openStore } from "./counters.js";
 import { survive } from "./crash-net.js";
 import { createKeyMirror, type KeyMirror } from "./key-mirror.js";
 import { createLineLink, LINES_FD } from "./line-link.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import type { ServerPorts } from "./options.js";
+import { createOutletLink, type OutletLink } from "./outlet.js";
 import { createServing, type Serving } from "./serving.js";
 import { createStoreLink } from "./store-link.js";
 
 /** How often decisions go to the primary, in milliseconds. */
 const DECISIONS_EVERY_MS = 1000;
+/** How long lines and spans are gathered before they go to the primary, in milliseconds. */
+const OUTPUT_EVERY_MS = 50;
 
 type Init = Extract<ToWorker, { type: "init" }>;
 
@@ -33,13 +36,23 @@ function runWorker(init: Init): (message: ToWorker) => Promise<void> {
     schedule,
   });
   const store = init.options.redis === undefined ? reachLedger() : openStore(init.options, ports);
-  const serving = createServing(init.options, { ...ports, store, keys: mirror.sources });
+  const outlet = createOutletLink({
+    send: (batch, sent) => send({ type: "output", batch }, sent),
+    ask: (questions) => send({ type: "store", questions }),
+    later: (callback) => void schedule(OUTPUT_EVERY_MS, callback),
+    soon: (callback) => void setImmediate(callback),
+    schedule,
+    onDropped: (name) => ports.metrics.sinks.dropped(name, "worker_queue", 1),
+  });
+  const decisions = createDecisionRing(init.options.decisions, { forwards: true });
+  const serving = createServing(init.options, { ...ports, store, keys: mirror.sources, decisions, outlet });
   const sendDecisions = (): void => {
-    const records = serving.decisions.takeNew();
-    if (records.length > 0) send({ type: "decisions", records });
+    const records = decisions.takeNew();
+    const served = decisions.takeNewServed();
+    if (records.length + served.length > 0) send({ type: "decisions", records, served });
   };
   setInterval(sendDecisions, DECISIONS_EVERY_MS).unref();
-  return follow({ serving, mirror, metrics: ports.metrics, sendDecisions });
+  return follow({ serving, mirror, outlet, metrics: ports.metrics, sendDecisions });
 }
 
 /** The primary's counters. A worker that has lost them ends, and another takes its place. */
@@ -63,10 +76,17 @@ interface Parts {
   readonly serving: Serving;
   readonly mirror: KeyMirror;
   readonly metrics: Metrics;
+  readonly outlet: OutletLink;
   readonly sendDecisions: () => void;
 }
 
-function follow({ serving, mirror, metrics, sendDecisions }: Parts): (message: ToWorker) => Promise<void> {
+function follow({
+  serving,
+  mirror,
+  outlet,
+  metrics,
+  sendDecisions,
+}: Parts): (message: ToWorker) => Promise<void> {
   let upserts: Resource[] = [];
   return async (message) => {
     switch (message.type) {
@@ -98,13 +118,21 @@ function follow({ serving, mirror, metrics, sendDecisions }: Parts): (message: T
       case "serving":
         serving.setServing(message.serving);
         return;
+      case "stored":
+        outlet.stored(message.ids, message.failed);
+        return;
       case "collect":
         sendDecisions();
-        send({ type: "collected", id: message.id, metrics: await metrics.values() });
+        send({
+          type: "collected",
+          id: message.id,
+          metrics: [...(await metrics.values()), ...serving.series()],
+        });
         return;
       case "drain": {
         const finished = await serving.drain(message.timeoutMs);
         sendDecisions();
+        outlet.flush();
         send({ type: "drained", finished }, () => process.exit(0));
         return;
       }

@@ -3,11 +3,12 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import type { MetricObject } from "prom-client";
 import { GatehouseError } from "../diagnostics/index.js";
 import type { CounterStore } from "../quota/index.js";
-import type { DecisionRecord, Metrics } from "../telemetry/index.js";
+import type { DecisionRecord, Metrics, ServedRecord } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange } from "./configuration.js";
 import type { KeyExchange } from "./keys.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
+import type { Outlet, StoreQuestion } from "./outlet.js";
 import { hostStore } from "./store-host.js";
 import { type Conversation, converse, type WorkerLink } from "./worker-link.js";
 
@@ -33,7 +34,9 @@ interface PoolOptions extends ServerPorts {
   readonly fork: () => WorkerLink;
   /** What a new worker has to build first; undefined: there is no configuration. */
   readonly inForce: () => ConfigChange | undefined;
-  readonly onDecisions: (records: readonly DecisionRecord[]) => void;
+  readonly onDecisions: (records: readonly DecisionRecord[], served: readonly ServedRecord[]) => void;
+  /** Where workers' lines and spans go. */
+  readonly outlet: Outlet;
   readonly keys: KeyExchange;
   /** One ledger for all workers, unless each reaches Redis by itself. */
   readonly store: CounterStore;
@@ -80,7 +83,12 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
     const started = performance.now();
     members.add(member);
     link.onMessage((message) => {
-      if (message.type === "decisions") options.onDecisions(message.records);
+      if (message.type === "decisions") options.onDecisions(message.records, message.served);
+      if (message.type === "output") {
+        for (const line of message.batch.lines) options.outlet.write(line);
+        for (const span of message.batch.spans) options.outlet.export(span);
+      }
+      if (message.type === "store") void storeFor(link, message.questions, options.outlet);
       if (message.type === "refresh_keys") void refreshKeys(link, message.name, options.keys);
     });
     if (options.serving.redis === undefined) {
@@ -213,6 +221,18 @@ async function build({ link, next }: Member, change: ConfigChange): Promise<void
   link.send({ type: "build", generation, full, removed });
   const { error } = await built;
   if (error !== undefined) throw new GatehouseError("worker", `a worker could not build: ${error}`);
+}
+
+/** Answers for all at once: they were written at once, too. */
+async function storeFor(
+  link: WorkerLink,
+  questions: readonly StoreQuestion[],
+  outlet: Outlet,
+): Promise<void> {
+  const results = await Promise.allSettled(questions.map(({ line }) => outlet.store(line)));
+  const ids = questions.map(({ id }) => id);
+  const failed = ids.filter((_, i) => results[i]?.status === "rejected");
+  link.send({ type: "stored", ids, failed });
 }
 
 async function refreshKeys(link: WorkerLink, name: string, keys: KeyExchange): Promise<void> {

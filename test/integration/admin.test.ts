@@ -6,7 +6,7 @@ import { createAdminGuard } from "../../src/server/admin-guard.js";
 import type { ConfigState } from "../../src/server/configuration.js";
 import { adminPages, type Observable, publicPages } from "../../src/server/pages.js";
 import type { QuotaDesk } from "../../src/server/quota-desk.js";
-import type { DecisionFilter, DecisionRecord } from "../../src/telemetry/index.js";
+import type { DecisionFilter, JoinedRecord } from "../../src/telemetry/index.js";
 
 const state: ConfigState = {
   generation: 3,
@@ -113,9 +113,9 @@ describe("the admin pages", () => {
 
   it("hand filters to the decisions and show times as RFC 3339", async () => {
     const filters: DecisionFilter[] = [];
-    const decisions = async (filter: DecisionFilter): Promise<DecisionRecord[]> => {
+    const decisions = async (filter: DecisionFilter): Promise<JoinedRecord[]> => {
       filters.push(filter);
-      return [{ time: 0, decision_id: "d" } as DecisionRecord];
+      return [{ time: 0, decision_id: "d" } as JoinedRecord];
     };
     const address = await serve({ decisions });
     const { body } = await get(address, "/decisions?denied=true&policy=shop/deny&limit=5");

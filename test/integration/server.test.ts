@@ -138,8 +138,10 @@ describe("a running server", () => {
     await ask(server, "/open");
     await ask(server, "/closed");
     const { text } = await page(String(server.metricsAddress), "/metrics");
-    expect(text).toMatch(/gatehouse_checks_total\{allowed="true",code="OK",stage="\w+"\} 1/);
-    expect(text).toMatch(/gatehouse_checks_total\{allowed="false",code="PERMISSION_DENIED",stage="\w+"\} 1/);
+    expect(text).toMatch(/gatehouse_checks_total\{allowed="true",code="OK",stage="\w+",protocol="http"\} 1/);
+    expect(text).toMatch(
+      /gatehouse_checks_total\{allowed="false",code="PERMISSION_DENIED",stage="\w+",protocol="http"\} 1/,
+    );
     expect(text).toContain('gatehouse_resources{kind="AuthorizationPolicy"} 1');
     expect((await page(String(server.metricsAddress), "/config")).status).toBe(404);
   });

@@ -10,6 +10,7 @@ import { loadProtos } from "../../src/server/protos.js";
 import { createRotatingTls, type TlsFiles } from "../../src/server/tls.js";
 import { type Authority, type KeyPair, makeAuthority, spiffe } from "../support/certificates.js";
 import { checkOver } from "../support/grpc-client.js";
+import { noAccessLog } from "../support/no-access-log.js";
 import { noRateLimitService } from "../support/no-rate-limits.js";
 
 const POLL_MS = 20;
@@ -71,6 +72,7 @@ async function serve(
   const transport = createTransport({
     authorization: { check: () => allowed, refuse: () => refused },
     rateLimit: noRateLimitService,
+    accessLog: noAccessLog,
     credentials: tls.credentials,
     refusePeer: allow === undefined ? undefined : refuseUnlisted(allow),
     maxMessageBytes: 4_194_304,

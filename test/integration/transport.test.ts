@@ -10,6 +10,7 @@ import { formatAddress, parseAddress } from "../../src/server/address.js";
 import { createTransport, type Transport, type TransportOptions } from "../../src/server/grpc.js";
 import { AUTHORIZATION, loadProtos } from "../../src/server/protos.js";
 import { callUnary, checkBytes, checkOver, healthOf } from "../support/grpc-client.js";
+import { noAccessLog } from "../support/no-access-log.js";
 import { noRateLimitService } from "../support/no-rate-limits.js";
 
 const protos = loadProtos();
@@ -38,6 +39,7 @@ async function serve(
   const transport = createTransport({
     authorization: allowing,
     rateLimit: noRateLimitService,
+    accessLog: noAccessLog,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes: 4_194_304,

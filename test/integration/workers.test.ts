@@ -56,7 +56,9 @@ describe("several workers", () => {
     expect(await both("/one")).toBe("200 200");
     expect(await both("/two")).toBe("403 403");
     const metrics = await page("/metrics");
-    expect(metrics).toMatch(/gatehouse_checks_total\{allowed="true",code="OK",stage="authorize"\} 2/);
+    expect(metrics).toMatch(
+      /gatehouse_checks_total\{allowed="true",code="OK",stage="authorize",protocol="http"\} 2/,
+    );
     expect(metrics).toContain("gatehouse_workers_ready 2");
     expect(metrics).toContain("gatehouse_config_generation 1");
     const { decisions } = JSON.parse(await page("/decisions")) as { decisions: { path: string }[] };

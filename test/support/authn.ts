@@ -6,6 +6,7 @@ import {
 } from "../../src/authn/index.js";
 import type { createAssembler } from "../../src/config/index.js";
 import { countingPorts } from "./counting.js";
+import { telemetryPorts } from "./telemetry-ports.js";
 
 /** Keys that never arrive. */
 export const noKeys: KeySources = () => ({ current: () => undefined, refresh: () => undefined });
@@ -27,4 +28,5 @@ export const authnOptions: Omit<Parameters<typeof createAssembler>[0], "pause" |
     throw new Error("no Rego is evaluated here");
   },
   ...countingPorts(),
+  telemetry: telemetryPorts(),
 };

@@ -9,6 +9,7 @@ import { compileRbac, type Rbac, type RbacFilter, type RbacPolicy } from "../../
 import { createTransport } from "../../src/server/grpc.js";
 import { loadProtos } from "../../src/server/protos.js";
 import { startEnvoy } from "./envoy.js";
+import { noAccessLog } from "./no-access-log.js";
 import { noRateLimitService, noRateLimits } from "./no-rate-limits.js";
 import { type RawCall, sendRaw } from "./raw-http.js";
 
@@ -104,6 +105,7 @@ export async function startDecider(snapshot: Snapshot, maxMessageBytes = 4_194_3
       onError: (error) => errors.push(error),
     }),
     rateLimit: noRateLimitService,
+    accessLog: noAccessLog,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes,

@@ -53,7 +53,7 @@ describe("docker-compose.yml", () => {
 
   test("runs the Envoy that the tests run", () => {
     expect(envoy.image).toBe(TOOLS.envoy.container.image);
-    expect(envoy.image).toContain(TOOLS.envoy.pypi.requirement.split("==")[1]);
+    expect(envoy.image).toContain(TOOLS.envoy.pypi?.requirement.split("==")[1]);
   });
 
   test("mounts only what the repository has", () => {
@@ -74,9 +74,9 @@ describe("docker-compose.yml", () => {
     expect(text(`envoy/${mounted}`).split(from)).toHaveLength(2);
   });
 
-  test("publishes the listener's port, on the host's loopback", () => {
+  test("publishes the listener's port and that of Prometheus beside it, on the host's loopback", () => {
     const port = bootstrap.static_resources.listeners[0]?.address.socket_address.port_value;
-    expect(envoy.ports).toEqual([`127.0.0.1:${port}:${port}`]);
+    expect(envoy.ports).toEqual([`127.0.0.1:${port}:${port}`, "127.0.0.1:9090:9090"]);
   });
 
   test("starts Gatehouse with flags that it has, where Envoy expects it, on mounted policies", () => {

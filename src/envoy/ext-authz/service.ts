@@ -17,8 +17,16 @@ export interface AuthorizationOptions {
   readonly now: () => number;
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number;
-  /** Told of every decision. `attributes` is undefined when the request could not be read. Must not throw. */
-  readonly observe: (decision: Decision, attributes: Attributes | undefined, elapsedMs: number) => void;
+  /**
+   * Told of every decision. `attributes` is undefined when the request could not be read. Must not throw. A promise: the
+   * answer has to wait until the decision is on record; when it rejects, the answer is a refusal, `unrecorded`, of which
+   * this is told, too.
+   */
+  readonly observe: (
+    decision: Decision,
+    attributes: Attributes | undefined,
+    elapsedMs: number,
+  ) => Promise<unknown> | undefined;
   /** Told of what should not have happened. */
   readonly onError: (error: unknown) => void;
 }
@@ -29,13 +37,16 @@ export interface Authorization {
    * Decides; answers with an encoded CheckResponse. Never throws, never rejects. `bytes` is the request as
    * received.
    */
-  readonly check: (request: CheckRequest__Output, bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  readonly check: (request: CheckRequest__Output, bytes: Uint8Array) => Answer;
   /**
    * Refuses without looking at a request: its bytes are no CheckRequest, or its sender is not one that may ask. With a
    * decision record, as every answer. Never throws.
    */
-  readonly refuse: (reason: "bad_request" | "untrusted_caller") => Uint8Array;
+  readonly refuse: (reason: "bad_request" | "untrusted_caller") => Answer;
 }
+
+/** An encoded CheckResponse; never a rejection. */
+type Answer = Uint8Array | Promise<Uint8Array>;
 
 /** Makes the service. Handlers know nothing of the transport. */
 export function createAuthorization(options: AuthorizationOptions): Authorization {
@@ -43,9 +54,18 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
   const read = createRequestReader();
   const encode = createResponseEncoder(options.encode);
 
-  function answer(decision: Decision, attributes: Attributes | undefined, started: number): Uint8Array {
-    observe(decision, attributes, now() - started);
-    return encode(decision);
+  function answer(decision: Decision, attributes: Attributes | undefined, started: number): Answer {
+    const recorded = observe(decision, attributes, now() - started);
+    if (recorded === undefined) return encode(decision);
+    return recorded.then(
+      () => encode(decision),
+      (error: unknown) => {
+        onError(error);
+        const refusal = { ...decision, ...fail("unrecorded") };
+        void observe(refusal, attributes, now() - started);
+        return encode(refusal);
+      },
+    );
   }
 
   /** Fail closed: what could not be read is refused, what went wrong is an internal error. */
@@ -54,7 +74,7 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
     attributes: Attributes | undefined,
     generation: number,
     started: number,
-  ): Uint8Array {
+  ): Answer {
     onError(error);
     const unreadable = error instanceof GatehouseError && error.code === "bad_request";
     const outcome = unreadable ? deny("guard", "bad_request") : fail("internal_error");

@@ -1,6 +1,15 @@
 import type { DescriptorRequest, RateLimitRequest } from "../../ratelimit/index.js";
+import {
+  type Cursor,
+  cursorOf,
+  readEnd,
+  readString,
+  readTag,
+  readVarint,
+  skipValue,
+  WireError,
+} from "../wire.js";
 import { RpcError, rpcCode } from "./rpc-error.js";
-import { type Cursor, cursorOf, readEnd, readString, readTag, readVarint, skipValue } from "./wire.js";
 
 /** Descriptors of one call. Envoy sends one for each of a route's few `rate_limits`. */
 export const maxDescriptors = 10_000;
@@ -15,6 +24,15 @@ type Override = NonNullable<DescriptorRequest["limit"]>;
  * would be another limit without them.
  */
 export function readRateLimitRequest(bytes: Uint8Array): RateLimitRequest {
+  try {
+    return readRequest(bytes);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new RpcError(rpcCode.internal, `grpc: error unmarshalling request: ${error.message}`);
+  }
+}
+
+function readRequest(bytes: Uint8Array): RateLimitRequest {
   const cursor = cursorOf(bytes);
   const end = bytes.length;
   const descriptors: DescriptorRequest[] = [];

@@ -40,7 +40,7 @@ describe("a document's head", () => {
       "GH0012",
     ],
     ["an unknown version", "{apiVersion: security.istio.io/v2, kind: AuthorizationPolicy}", "GH0012"],
-    ["a kind of a later version", "{apiVersion: telemetry.istio.io/v1, kind: Telemetry}", "GH0012"],
+    ["a kind of a later version", "{apiVersion: gatehouse.dev/v1alpha1, kind: BodyPolicy}", "GH0012"],
     [
       "our kind in a foreign group",
       "{apiVersion: security.istio.com/v1, kind: AuthorizationPolicy}",

@@ -92,6 +92,7 @@ const reasonsOfEngine = {
   no_allow_policy_matched: "ours",
   invalid_config: "ours",
   internal_error: "ours",
+  unrecorded: "ours",
 } as const satisfies Record<Exclude<Reason, AuthnReason>, "goes on" | "ours">;
 
 const otherReasons = {

@@ -123,6 +123,7 @@ async function setUp(count = 2, serving: Partial<ServingOptions> = {}): Promise<
     },
     inForce: () => fixture.inForce,
     onDecisions: () => {},
+    outlet: { write: () => {}, export: () => {}, store: async () => {} },
     keys,
     logger: pino({ level: "silent" }),
     now: () => 0,
