@@ -8,6 +8,7 @@ import type * as Config from "../../src/config/index.js";
 import type * as Envoy from "../../src/envoy/index.js";
 import { loadProtos } from "../../src/server/protos.js";
 import { countingPorts } from "../../test/support/counting.js";
+import { telemetryPorts } from "../../test/support/telemetry-ports.js";
 import { benchConfig, benchWorkload } from "../policies.js";
 import { table, writeResults } from "../results.js";
 import { benchAuthentication, benchSigners, requestWithToken, type Signer } from "../tokens.js";
@@ -49,6 +50,7 @@ async function serviceWith(authenticates: boolean, cached: number): Promise<Serv
       throw new Error("no Rego is evaluated here");
     },
     ...countingPorts(),
+    telemetry: telemetryPorts(),
   }).apply(update);
   return createAuthorization({
     current: () => snapshot,

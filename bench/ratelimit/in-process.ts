@@ -12,6 +12,7 @@ import type * as Quotas from "../../src/quota/index.js";
 import type * as RateLimits from "../../src/ratelimit/index.js";
 import { loadProtos } from "../../src/server/protos.js";
 import type * as Telemetry from "../../src/telemetry/index.js";
+import { telemetryPorts } from "../../test/support/telemetry-ports.js";
 import { fastest, type Runs } from "../micro/fastest.js";
 import { benchConfig, benchWorkload } from "../policies.js";
 import { benchRequest } from "../request.js";
@@ -92,6 +93,7 @@ async function serviceWith(count: number): Promise<Service> {
     rego: never,
     quota: { ledger: createLedger({ store, local: store, observer }), observer },
     rateLimit: rateLimitPorts,
+    telemetry: telemetryPorts(),
   }).apply(update);
   return createAuthorization({
     current: () => snapshot,

@@ -85,7 +85,11 @@ describe("our .proto files beside the API that the real Envoy embeds", () => {
     ["a missing label", "repeated string headers_to_remove = 5", "string headers_to_remove = 5"],
     ["a wrong message type", "Metadata metadata_context = 11", "HeaderMap metadata_context = 11"],
     ["a wrong name", "string sni = 1", "string server_name = 1"],
-    ["a wrong map value", "map<string, google.protobuf.Any>", "map<string, google.protobuf.Struct>"],
+    [
+      "a wrong map value",
+      "map<string, google.protobuf.Any> typed_filter_metadata",
+      "map<string, google.protobuf.Struct> typed_filter_metadata",
+    ],
     [
       "a field outside of its oneof",
       "  oneof address {\n    SocketAddress",

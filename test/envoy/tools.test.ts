@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -103,6 +112,51 @@ describe("looking up Envoy", () => {
     expect(error).toContain("no `envoy` on PATH");
     expect(error).toContain("no network");
     expect(error).toContain("no container engine");
+  });
+});
+
+describe("looking up a tool that Debian packages", () => {
+  /** An apt-get that finds the package only after an update, and a dpkg-deb that unpacks two programs. */
+  function fakeDebian(hasLists: boolean): () => string[] {
+    const runs = join(folder, "runs");
+    const lists = join(folder, "has-lists");
+    if (hasLists) writeFileSync(lists, "");
+    script(
+      "bin/apt-get",
+      `for last in "$@"; do case $last in update | download) echo $last >> ${runs};; esac; done
+       case "$*" in *update) touch ${lists};; *) [ -e ${lists} ] || exit 100; echo deb > prometheus_2_all.deb;; esac`,
+    );
+    script(
+      "bin/dpkg-deb",
+      `mkdir -p "$3/usr/bin"; cd "$3/usr/bin"
+       for name in prometheus promtool; do echo '#!/bin/sh' > $name; chmod +x $name; done`,
+    );
+    return () => readFileSync(runs, "utf8").trim().split("\n");
+  }
+
+  test("downloads and unpacks it once, for all of its programs, and leaves nothing else", async () => {
+    const runs = fakeDebian(true);
+    const tools = await Promise.all([
+      lookUp("prometheus", machine()),
+      lookUp("promtool", machine()),
+      lookUp("promtool", machine()),
+    ]);
+    expect(tools.map(({ source }) => source)).toEqual(["debian", "debian", "debian"]);
+    expect(tools[0]?.where).toBe(join(folder, "tools/prometheus-debian/usr/bin/prometheus"));
+    expect(runs()).toEqual(["download"]);
+    expect(readdirSync(join(folder, "tools"))).toEqual(["prometheus-debian"]);
+  });
+
+  test("fetches the lists of packages where the machine has none", async () => {
+    const runs = fakeDebian(false);
+    expect((await lookUp("promtool", machine())).source).toBe("debian");
+    expect(runs()).toEqual(["download", "update", "download"]);
+  });
+
+  test("names apt's reason when it cannot", async () => {
+    script("bin/apt-get", "echo unable to locate package >&2; exit 100");
+    await expect(lookUp("prometheus", machine())).rejects.toThrow("unable to locate package");
+    expect(readdirSync(join(folder, "tools"))).toEqual([]);
   });
 });
 
