@@ -60,11 +60,12 @@ const ours: Readonly<Record<string, readonly Reason[]>> = {
   "`authorize`": ["denied_by_policy", "no_allow_policy_matched"],
   "`rego`": ["policy_failed"],
   "`quota`": ["quota_exceeded", "quota_unavailable"],
-  "`internal`": ["invalid_config", "internal_error"],
+  "`internal`": ["invalid_config", "internal_error", "unrecorded"],
 };
 const errors: ReadonlySet<Reason> = new Set([
   "bad_edit",
   "policy_failed",
+  "unrecorded",
   "invalid_config",
   "internal_error",
 ]);
