@@ -1,3 +1,8 @@
+import {
+  DECISION_REQUESTS,
+  decisionRequestLabels,
+  decisionRequestsHelp,
+} from "../src/report/decision-requests.js";
 import { istioLabels } from "../src/report/istio-labels.js";
 import { istioBuckets, shapes } from "../src/report/istio-shapes.js";
 import { createSeriesStore, type SeriesMetric } from "../src/series/index.js";
@@ -7,6 +12,7 @@ import { type MetricChapter, type MetricDefinition, metricCatalogue } from "../s
 export function renderMetricsPage(): string {
   const chapters: readonly MetricChapter[] = [
     ...metricCatalogue,
+    { title: "Decisions as the mesh sees them", metrics: [decisionDefinition()] },
     { title: "Series", metrics: storeDefinitions() },
   ];
   const names = [...chapters.flatMap(({ metrics }) => metrics), ...istioDefinitions()].map(
@@ -72,6 +78,12 @@ function istioDefinitions(): MetricDefinition[] {
     help,
     labels: [],
   }));
+}
+
+/** Its values come from the configuration and from what proxies are. */
+function decisionDefinition(): MetricDefinition {
+  const labels = decisionRequestLabels.map((name) => ({ name, values: `a ${name.replaceAll("_", " ")}` }));
+  return { name: DECISION_REQUESTS, type: "counter", help: decisionRequestsHelp, labels };
 }
 
 /** The store shows each of its metrics only when there is something to show: here there is. */

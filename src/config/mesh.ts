@@ -152,11 +152,24 @@ function toMesh(spec: Spec): Mesh {
       clientCertHeaders: toClientCertHeaders(spec.clientCertHeaders),
     },
     extensionProviders: spec.extensionProviders.map(
-      ({ name, envoyExtAuthzGrpc, envoyExtAuthzHttp, rego }) => ({
+      ({
         name,
         envoyExtAuthzGrpc,
         envoyExtAuthzHttp,
         rego,
+        envoyFileAccessLog,
+        envoyOtelAls,
+        opentelemetry,
+        prometheus,
+      }) => ({
+        name,
+        envoyExtAuthzGrpc,
+        envoyExtAuthzHttp,
+        rego,
+        envoyFileAccessLog,
+        envoyOtelAls,
+        opentelemetry,
+        prometheus,
       }),
     ),
     egress: spec.egress,

@@ -5,6 +5,10 @@ import type { Party } from "./report.js";
 /** Prometheus' name of the metric that says who denies whom: nobody else may use it. */
 export const DECISION_REQUESTS = "gatehouse_requests_by_decision_total";
 
+/** What it says of itself. */
+export const decisionRequestsHelp =
+  "Requests and connections that are over, by what became of their check, which policy decided, and between whom.";
+
 /** Its labels, in the order of their values. */
 export const decisionRequestLabels = [
   "outcome",
@@ -43,7 +47,7 @@ export function createDecisionRequests(
 ): Recorder {
   const requests = store.counter({
     name: DECISION_REQUESTS,
-    help: "Requests and connections that are over, by what became of their check, which policy decided, and between whom.",
+    help: decisionRequestsHelp,
     labels: decisionRequestLabels,
     ...defaultDecisionRequestOptions,
     ...options,

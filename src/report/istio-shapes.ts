@@ -42,11 +42,16 @@ const ofRequest =
   (report) =>
     isRequest(report) ? value(report) : undefined;
 
-/** Connections report more than once, with what came since the report before. */
+/**
+ * Connections report more than once, with what came since the report before. One that only opens, but is not counted as
+ * such, is not known yet: it would be a series of its own that stays 0.
+ */
 const ofConnection =
   (value: (report: Report) => number | undefined): MetricShape["amountOf"] =>
   (report) =>
-    isConnection(report) ? value(report) : undefined;
+    isConnection(report) && !(report.event === "open" && report.isFirst === false)
+      ? value(report)
+      : undefined;
 
 /** Each by what Istio's filter counts; see the doc comments where an access log entry tells something else. */
 export const shapes: Readonly<Record<StandardMetric, MetricShape>> = {

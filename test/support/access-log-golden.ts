@@ -67,7 +67,7 @@ function sentWithoutOwn({ bytes, upstream }: Report, own: string): Report["bytes
 
 /** Members of JSON that Envoy wrote come in any order. */
 function inOrder(text: string): string {
-  return text.startsWith("[") ? stringify(JSON.parse(text), { sortMapEntries: true, ...flow }) : text;
+  return text.startsWith("[") ? stringify(JSON.parse(text), { sortMapEntries: true, ...flow }).trim() : text;
 }
 
 const flow = { collectionStyle: "flow", lineWidth: 0, flowCollectionPadding: false } as const;

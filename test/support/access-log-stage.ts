@@ -10,8 +10,9 @@ import { startCheckTap, startLogTap } from "./access-log-taps.js";
 import { startUpstreams } from "./access-log-upstreams.js";
 import { type KeyPair, makeAuthority, spiffe, writeServerCertificates } from "./certificates.js";
 import { startEnvoy } from "./envoy.js";
+import { checkOver } from "./grpc-client.js";
 import { type OtlpReceiver, startOtlpReceiver } from "./otlp-receiver.js";
-import { eventually, makeConfigFolder } from "./server-fixture.js";
+import { eventually, makeConfigFolder, requestFor } from "./server-fixture.js";
 
 /** What one exchange left behind. */
 export interface Observed {
@@ -91,6 +92,9 @@ spec:
   window: 1h
 `;
 
+/** The path of a check that nobody made for a test. */
+export const WARM_UP = "/warm-up";
+
 /** Starts it all. */
 export async function startLogStage(): Promise<LogStage> {
   const undo: (() => unknown)[] = [];
@@ -110,6 +114,8 @@ export async function startLogStage(): Promise<LogStage> {
     undo.push(gatehouse.close);
     const checks = await startCheckTap(gatehouse.grpcAddress);
     undo.push(checks.stop);
+    // The first check loads what all others find there, and would be late.
+    await checkOver(`127.0.0.1:${checks.port}`, requestFor(WARM_UP));
     const logs = await startLogTap();
     undo.push(logs.stop);
     const upstreams = await startUpstreams();

@@ -9,6 +9,7 @@ export interface H2Load {
   readonly requests: number;
   /** Asked before each request; false: no more are begun. */
   readonly while?: () => boolean;
+  readonly headers?: Readonly<Record<string, string>>;
   /** More than one, so that all threads of an Envoy have something to do. */
   readonly connections?: number;
   /** Requests under way on each connection. */
@@ -29,6 +30,7 @@ export async function sendH2({
   pathOf,
   requests,
   while: goesOn = () => true,
+  headers: also = {},
   connections = 4,
   streams = 16,
 }: H2Load): Promise<H2Outcome> {
@@ -37,7 +39,7 @@ export async function sendH2({
   const one = (session: ClientHttp2Session, path: string): Promise<number> =>
     new Promise((resolve) => {
       let status = 0;
-      const call = session.request({ ":path": path, ":authority": "books.example" });
+      const call = session.request({ ":path": path, ":authority": "books.example", ...also });
       call.on("response", (headers) => {
         status = headers[":status"] ?? 0;
       });

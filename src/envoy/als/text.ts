@@ -7,7 +7,11 @@ export interface TextCursor extends Cursor {
 }
 
 /** Texts by a hash of their bytes; a text may push another one out. */
-export type Texts = (string | undefined)[];
+export interface Texts {
+  readonly known: (string | undefined)[];
+  /** Their bytes, each at its place: comparing bytes costs a fifth of comparing them with a string's characters. */
+  readonly bytes: Uint8Array;
+}
 
 const places = 4096;
 /** Bytes of a text that is remembered. */
@@ -17,7 +21,10 @@ const sampled = 6;
 
 /** An empty memory of texts: at most 4096 of 96 bytes. */
 export function createTexts(): Texts {
-  return new Array<string | undefined>(places).fill(undefined);
+  return {
+    known: new Array<string | undefined>(places).fill(undefined),
+    bytes: new Uint8Array(places * maxLength),
+  };
 }
 
 /** At the first byte. */
@@ -56,11 +63,15 @@ function remembered({ bytes, texts }: TextCursor, at: number, end: number): stri
   if (length === 0) return "";
   if (length > maxLength) return undefined;
   const place = placeOf(bytes, at, end);
-  const known = texts[place];
-  if (known !== undefined && known.length === length && isSame(known, bytes, at)) return known;
+  const from = place * maxLength;
+  const known = texts.known[place];
+  if (known !== undefined && known.length === length && isSame(texts.bytes, from, bytes, at, length)) {
+    return known;
+  }
   for (let index = at; index < end; index++) if ((bytes[index] as number) >= 0x80) return undefined;
   const text = bytes.toString("latin1", at, end);
-  texts[place] = text;
+  texts.known[place] = text;
+  texts.bytes.set(bytes.subarray(at, end), from);
   return text;
 }
 
@@ -78,9 +89,9 @@ function placeOf(bytes: Uint8Array, at: number, end: number): number {
   return (hash ^ (hash >>> 13)) & (places - 1);
 }
 
-function isSame(text: string, bytes: Uint8Array, at: number): boolean {
-  for (let index = 0; index < text.length; index++) {
-    if (text.charCodeAt(index) !== bytes[at + index]) return false;
+function isSame(known: Uint8Array, from: number, bytes: Uint8Array, at: number, length: number): boolean {
+  for (let index = 0; index < length; index++) {
+    if (known[from + index] !== bytes[at + index]) return false;
   }
   return true;
 }

@@ -31,6 +31,17 @@ describe("a Mesh", () => {
     });
   });
 
+  it("keeps what its providers are, which decides what a Telemetry may use them for", () => {
+    const providers = [
+      { name: "files", envoyFileAccessLog: { path: "/dev/stdout" } },
+      { name: "lines", envoyOtelAls: { service: "collector", port: 4317 } },
+      { name: "spans", opentelemetry: { service: "collector", port: 4317 } },
+      { name: "numbers", prometheus: {} },
+    ];
+    const { spec = defaultMesh } = parse({ extensionProviders: providers });
+    expect(spec.extensionProviders).toMatchObject(providers);
+  });
+
   it("may have an empty root namespace and trust domain", () => {
     expect(parse({ rootNamespace: "", trustDomain: "" }).spec).toMatchObject({
       rootNamespace: "",

@@ -126,6 +126,29 @@ describe("bytes of connections", () => {
     ]);
   });
 
+  test("of a client that is still shaking hands are those of the entry that names it", () => {
+    const early = { tls_properties: { tls_version: 4 } };
+    const named = { tls_properties: { peer_certificate_properties: { subject: "CN=client" } } };
+    const reports = listening().receive(
+      tcp(connection(1, 0, 0, early), connection(2, 3, 4, named), connection(3, 5, 9, named)),
+    );
+    expect(steps(reports)).toEqual([
+      ["open", 0, 0],
+      ["continue", 3, 4],
+      ["close", 2, 5],
+    ]);
+    expect(reports.map(({ isFirst }) => isFirst)).toEqual([false, true, false]);
+  });
+
+  test("of a client that never shows who it is count as well", () => {
+    const early = { tls_properties: { tls_version: 4 } };
+    const reports = listening().receive(tcp(connection(1, 0, 0, early), connection(3, 5, 9, early)));
+    expect(reports.map(({ isFirst, bytes }) => [isFirst, bytes.sent])).toEqual([
+      [false, 0],
+      [true, 9],
+    ]);
+  });
+
   test("of UDP sessions have the same events", () => {
     const reports = listening().receive(
       tcp(connection(11, 0, 0), connection(12, 5, 5), connection(13, 5, 9)),

@@ -77,6 +77,14 @@ describe("connections", () => {
     expect(total(series("TCP_OPENED_CONNECTIONS"))).toBe(1);
     expect(total(series("TCP_CLOSED_CONNECTIONS"))).toBe(2);
   });
+
+  it("that open before it is known who calls are no series yet", () => {
+    const { count, series } = counting();
+    count(ofConnection("open", 0, 0, { isFirst: false }));
+    expect(series("TCP_OPENED_CONNECTIONS")).toEqual([]);
+    expect(series("TCP_SENT_BYTES")).toEqual([]);
+    expect(series("TCP_RECEIVED_BYTES")).toEqual([]);
+  });
 });
 
 describe("overrides", () => {
