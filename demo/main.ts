@@ -7,6 +7,7 @@ import { roomInDay } from "../test/support/day.js";
 import { send } from "../test/support/http.js";
 import { findTool } from "../test/support/tools.js";
 import { logged } from "./access-log.js";
+import { countedRequests, tellRecord } from "./records.js";
 import {
   type DemoRequest,
   describe,
@@ -14,6 +15,7 @@ import {
   outcome,
   RATE_LIMITS,
   REQUESTS,
+  TOLD,
   withCredentials,
 } from "./requests.js";
 import { type Stage, setStage } from "./stage.js";
@@ -25,11 +27,18 @@ function say(text: string): void {
   stdout.write(`${text}\n`);
 }
 
-/**
- * Sends one request and compares; the row has a mark, the request, what was expected, what came, and who
- * decided.
- */
-async function play(stage: Stage, request: DemoRequest): Promise<{ right: boolean; row: string[] }> {
+/** What came of one request. */
+interface Played {
+  readonly request: DemoRequest;
+  /** x-request-id. */
+  readonly id: string;
+  readonly right: boolean;
+  /** A mark, the request, what was expected, what came, and who decided. */
+  readonly row: readonly string[];
+}
+
+/** Sends one request and compares. */
+async function play(stage: Stage, request: DemoRequest): Promise<Played> {
   const client = request.as === undefined ? undefined : stage.clients.get(request.as);
   const answer = await send({
     port: (client ? stage.mtls.ports["https"] : stage.plain.ports["http"]) ?? 0,
@@ -39,14 +48,34 @@ async function play(stage: Stage, request: DemoRequest): Promise<{ right: boolea
     ...(request.from ? { localAddress: request.from } : {}),
     ...(client ? { tls: { ca: stage.ca, client } } : {}),
   });
-  const entry = await logged(stage.accessLog, String(answer.headers["x-request-id"]));
+  const id = String(answer.headers["x-request-id"]);
+  const entry = await logged(stage.accessLog, id);
   const policy = entry?.details === "request_rate_limited" ? RATE_LIMITS : entry?.decision?.policy;
   const expected = expectation(request);
   const got = outcome(request, answer);
   const right = got === expected && entry?.decision != null && policy === request.policy;
   const decided =
     policy ?? (entry?.decision ? `none (${entry.decision.reason ?? "no reason"})` : "not asked");
-  return { right, row: [right ? "ok" : "WRONG", describe(request), expected, got, decided] };
+  return { request, id, right, row: [right ? "ok" : "WRONG", describe(request), expected, got, decided] };
+}
+
+/** The joined records of two of the requests, and what all of them came to in the metrics. */
+async function whatHappened({ gatehouse }: Stage, played: readonly Played[]): Promise<string> {
+  const port = gatehouse.adminPort;
+  const records: string[] = [];
+  for (const told of TOLD) {
+    // The last one: where a limit is reached.
+    const last = played.filter(({ request }) => told(request)).at(-1);
+    if (last) records.push(await tellRecord(port, last.id));
+  }
+  return `
+What became of two of them (gatehouse decisions):
+
+${records.join("\n\n")}
+
+Istio's standard metrics, added up (http://127.0.0.1:${port}/metrics):
+
+${table(["series", "requests"], await countedRequests(port, played.length))}`;
 }
 
 function playground(stage: Stage): string {
@@ -79,7 +108,7 @@ Envoy      http://127.0.0.1:${stage.plain.admin}
 }
 
 /**
- * With `--exit` it ends after the table; with `--built` it takes `dist/` as it is. The result is the exit
+ * With `--exit` it ends after the metrics; with `--built` it takes `dist/` as it is. The result is the exit
  * code.
  */
 async function main(): Promise<number> {
@@ -98,7 +127,7 @@ async function main(): Promise<number> {
   try {
     // The limit on covers is by the day.
     await roomInDay(30_000);
-    const results: { right: boolean; row: string[] }[] = [];
+    const results: Played[] = [];
     for (const request of REQUESTS) results.push(await play(stage, request));
     say(
       `\n${table(
@@ -108,6 +137,7 @@ async function main(): Promise<number> {
     );
     const wrong = results.filter(({ right }) => !right).length;
     say(`\n${results.length - wrong} of ${results.length} as expected`);
+    say(await whatHappened(stage, results));
     if (argv.includes("--exit")) return wrong === 0 ? 0 : 1;
 
     say(playground(stage));

@@ -145,6 +145,12 @@ export const REQUESTS: readonly DemoRequest[] = [
   { method: "GET", path: "/admin/users", as: "bookshop/admin", status: 200, policy: "bookshop/admin" },
 ];
 
+/** Which requests the demo tells more of: one that was allowed, and one that was refused. */
+export const TOLD: readonly ((request: DemoRequest) => boolean)[] = [
+  ({ path, status }) => path === "/account" && status === 200,
+  ({ path, status }) => path.endsWith("/reviews") && status === 429,
+];
+
 /** The request in one line, for people. */
 export function describe({ method, path, headers, from, as }: DemoRequest): string {
   const more = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`);

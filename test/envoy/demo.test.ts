@@ -21,6 +21,23 @@ test("the demo's requests are all answered as expected, by the expected policy, 
   expect(code).toBe(0);
 });
 
+test("it prints the joined record of an allowed and of a refused request, and what the metrics counted", async () => {
+  const child = await demo("--exit");
+  await child.exited;
+  const output = child.output();
+  expect(output).toMatch(
+    /GET \S+\/account from \S+: allowed by policy bookshop\/account rule 0 in [\d.]+ ms as user https:\/\/login\.bookshop\.example\/ann, upstream answered 200 in /,
+  );
+  expect(output).toMatch(
+    /POST \S+\/reviews from \S+: refused by policy bookshop\/reviews .*quota bookshop\/reviews had 0 of 2 for 1, Envoy answered 429/,
+  );
+  expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/metrics/);
+  const counts = [...output.matchAll(/^istio_requests_total\{.*\} +(\d+)$/gm)].map(([, count]) =>
+    Number(count),
+  );
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(REQUESTS.length);
+});
+
 test("without --exit the demo stays up until it is interrupted, then ends with 0", async () => {
   const child = await stayingUp();
   child.kill("SIGINT");

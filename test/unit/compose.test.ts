@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { TOOLS } from "../support/tools.js";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -26,6 +26,25 @@ interface Bootstrap {
       name: string;
       load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: SocketAddress } }[] }[] };
     }[];
+  };
+}
+
+interface Collector {
+  receivers: { otlp: { protocols: { grpc: { endpoint: string } } } };
+}
+interface Receiver {
+  service: string;
+  port: number;
+}
+interface Uses {
+  providers: { name: string }[];
+}
+/** A Mesh or a Telemetry. */
+interface Document {
+  spec: {
+    extensionProviders?: { name: string; envoyOtelAls?: Receiver; opentelemetry?: Receiver }[];
+    accessLogging?: Uses[];
+    tracing?: Uses[];
   };
 }
 
@@ -81,18 +100,30 @@ describe("docker-compose.yml", () => {
 
   test("starts Gatehouse with flags that it has, where Envoy expects it, on mounted policies", () => {
     const { command, volumes, network_mode, build } = service("gatehouse");
-    const flags = Object.fromEntries(
-      command.flatMap((word, i) => (word.startsWith("--") ? [[word, command[i + 1]]] : [])),
-    );
-    expect(command[0]).toBe("serve");
-    expect(flags).toEqual({
-      "--config": volumes?.[0]?.split(":")[1],
-      "--grpc-address": endpoint(bootstrap, "gatehouse"),
-      "--admin-address": "127.0.0.1:8282",
-    });
-    expect(volumes?.[0]).toContain("./policies/demo:");
+    expect(command).toEqual([
+      "serve",
+      ...(volumes ?? []).map((volume) => `--config=${volume.split(":")[1]}`),
+      `--grpc-address=${endpoint(bootstrap, "gatehouse")}`,
+      "--admin-address=127.0.0.1:8282",
+    ]);
+    expect(volumes?.map((volume) => volume.split(":")[0])).toEqual(["./policies/demo", "./deploy/gatehouse"]);
     expect(network_mode).toBe("service:envoy");
     expect(build).toBe(".");
+  });
+
+  test("sends logs and traces where the collector listens", () => {
+    const { receivers } = parse(text("deploy/otel-collector.yaml")) as Collector;
+    const documents = (path: string): Document[] =>
+      parseAllDocuments(text(path)).map((document) => document.toJS() as Document);
+    const [mesh] = documents("policies/demo/mesh.yaml");
+    const [telemetry] = documents("deploy/gatehouse/telemetry.yaml");
+    const named = [...(telemetry?.spec.accessLogging ?? []), ...(telemetry?.spec.tracing ?? [])]
+      .flatMap(({ providers }) => providers)
+      .map(({ name }) => mesh?.spec.extensionProviders?.find((provider) => provider.name === name))
+      .map((provider) => provider?.envoyOtelAls ?? provider?.opentelemetry)
+      .map((receiver) => `${receiver?.service}:${receiver?.port}`);
+    expect(named).toEqual([receivers.otlp.protocols.grpc.endpoint, receivers.otlp.protocols.grpc.endpoint]);
+    expect(service("otel-collector").network_mode).toBe("service:envoy");
   });
 
   test("starts an upstream where Envoy expects it", () => {
