@@ -47,8 +47,13 @@ export function createSinks(ports: SinkPorts): Sinks {
     if (spec.kind === "stdout") return stdoutTarget(disk, ports.stdoutDescriptor);
     if (spec.kind === "file") return fileTarget(spec.path, disk);
     const { path, keyFile } = spec;
-    const readKey = async (): Promise<Uint8Array | undefined> =>
-      keyFile === undefined ? undefined : (ports.readFile ?? readFile)(keyFile);
+    const readKey = async (): Promise<Uint8Array | undefined> => {
+      if (keyFile === undefined) return undefined;
+      const key = await (ports.readFile ?? readFile)(keyFile);
+      // Anybody has the key of no bytes.
+      if (key.length === 0) throw new GatehouseError("sink", "its key file is empty");
+      return key;
+    };
     return auditTarget(path, { disk, logger: ports.logger, now: ports.now, readKey });
   };
 

@@ -1,5 +1,5 @@
 import type { Disk } from "./file-disk.js";
-import { type LineTarget, outputOn } from "./file-output.js";
+import { type LineOutput, type LineTarget, outputOn } from "./file-output.js";
 
 /**
  * Standard output. Of a pipe or a terminal a descriptor of our own is opened that never waits: `process.stdout` writes
@@ -15,8 +15,25 @@ export function stdoutTarget(disk: Disk, fd: number = 1): LineTarget {
       const { isStream } = await disk.stat(fd);
       if (!isStream) return outputOn(fd, disk, true);
       const own = await disk.append(`/proc/self/fd/${fd}`, "write").catch(() => undefined);
-      return own === undefined ? outputOn(fd, disk, true) : outputOn(own, disk);
+      return own === undefined ? outputOn(fd, disk, true) : inWholeLines(outputOn(own, disk));
     },
     release: async () => {},
   };
 }
+
+/** PIPE_BUF of Linux: so much is written to a pipe whole or, where it never waits, not at all (pipe(7)). */
+const pipeBytes = 4096;
+
+/** Several sinks write to one pipe: that none of them tears another's line, each write is a few whole ones. */
+function inWholeLines(output: LineOutput): LineOutput {
+  return {
+    ...output,
+    write: (bytes) => {
+      const last = bytes.length <= pipeBytes ? bytes.length : bytes.lastIndexOf(lineFeed, pipeBytes - 1) + 1;
+      const end = last > 0 ? last : bytes.indexOf(lineFeed) + 1 || bytes.length;
+      return output.write(end === bytes.length ? bytes : bytes.subarray(0, end));
+    },
+  };
+}
+
+const lineFeed = 0x0a;

@@ -1,4 +1,5 @@
 import { type Code, codes, type Diagnostic, type Path } from "../diagnostics/index.js";
+import { checkFormat } from "../logs/index.js";
 import {
   type Metric,
   metricClashes,
@@ -41,6 +42,7 @@ export function telemetryFindings(
   const telemetries = held<Telemetry>("Telemetry");
   return [
     ...telemetries.flatMap((one) => unknownProviders(one, mesh)),
+    ...telemetries.flatMap(badFormats),
     ...secondTelemetries(telemetries),
     ...clashes(held<Metric>("Metric")),
   ];
@@ -57,6 +59,18 @@ function unknownProviders({ spec, say }: Held<Telemetry>, { extensionProviders }
         `provider \`${name}\` is not among the Mesh's extensionProviders`,
       ),
     );
+}
+
+/** Formats are those of access logs, which kinds know nothing of. */
+function badFormats({ spec, say }: Held<Telemetry>): Diagnostic[] {
+  return spec.tracing.flatMap(({ tags = [] }, i) =>
+    tags.flatMap((tag) => {
+      if (!("format" in tag)) return [];
+      const path = ["spec", "tracing", i, "customTags", tag.name, "formatter", "value"];
+      const format = { text: tag.format, labels: {}, omitEmptyValues: false };
+      return checkFormat(format, path).map(({ code, message }) => say(code, path, message));
+    }),
+  );
 }
 
 function secondTelemetries(held: readonly Held<Telemetry>[]): Diagnostic[] {

@@ -88,7 +88,11 @@ export function compileTelemetry(
     },
     {
       store: series,
-      standard: createIstioMetrics(series, limits),
+      standard: createIstioMetrics(series, {
+        ...limits,
+        // Its default is lower: a histogram has some twenty lines for each series.
+        ...(maxSeries !== undefined && { maxHistogramSeries: maxSeries }),
+      }),
       selects: (attachment, workload) => selects(attachment, workload, rootNamespace),
       environment,
       observer,
@@ -96,6 +100,7 @@ export function compileTelemetry(
     },
   );
   const places = tokenPlaces(all);
+  const secret = new Set(places.flatMap(({ headers }) => headers.map(({ name }) => name.toLowerCase())));
   return {
     plans,
     byDecision: createDecisionRequests(series, limits),
@@ -105,6 +110,7 @@ export function compileTelemetry(
       format: (text) => compileText(text, places),
       maxTagLength: maxTagLength(telemetry.providers),
       meshId: mesh.trustDomain,
+      isSecret: (header) => secret.has(header),
     }),
     decisionLog: compileDecisionLog(telemetry.decisionLog, telemetry.audit, { places, failed: ruleFailed }),
   };

@@ -82,7 +82,7 @@ export const requestVocabulary: Vocabulary<ExpressionInput> = createVocabulary([
   attribute("connection.mtls", bool, ({ attributes }) => identityOf(attributes) !== undefined),
   attribute("connection.sni", string, ({ attributes }, budget) => textOf(attributes.sni, budget)),
   attribute("request.time", timestamp, ({ attributes: { time } }) => (time > 0 ? new Date(time) : undefined)),
-  http("request.id", string, ({ id }) => id),
+  http("request.id", string, ({ id }) => known(id)),
   http("request.method", string, ({ method }, budget) => textOf(method, budget)),
   http("request.host", string, ({ host }, budget) => textOf(host, budget)),
   http("request.path", string, ({ path }, budget) => textOf(path, budget)),

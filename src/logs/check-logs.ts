@@ -1,13 +1,14 @@
 import { codes, type Finding, finding, type Path, showNamed } from "../diagnostics/index.js";
 import { nameOf } from "../documents/index.js";
 import { checkExpression } from "../expressions/index.js";
+import { isSecretHeader } from "../report/index.js";
 import type { LogProvider, MeshAccessLog } from "./access-settings.js";
 import type { AuditSettings, DecisionLogSettings, DecisionSink, FieldMask } from "./decision-settings.js";
 import { maskableFields } from "./decision-settings.js";
 import { decisionVocabulary } from "./decision-vocabulary.js";
 import { checkFormat } from "./format.js";
 import { formatOf, formatOfMesh, formatOfOtel } from "./format-of.js";
-import { type MaskSettings, secretHeaders } from "./mask.js";
+import type { MaskSettings } from "./mask.js";
 
 /** The parts of a Mesh's `spec` that say where lines go. */
 export interface LogSettings extends MeshAccessLog {
@@ -31,7 +32,8 @@ export function checkLogs(settings: LogSettings): Finding[] {
     }
     seen.add(sink.name);
     checkSink(sink, path, out);
-    if (audit !== undefined && sink.file?.path === audit.path) out.push(auditTaken(audit, [...path, "file"]));
+    if (audit !== undefined && isSamePath(sink.file?.path, audit.path))
+      out.push(auditTaken(audit, [...path, "file"]));
   }
   checkMasks(decisionLog.mask, [...log, "mask"], out);
   checkRules(decisionLog.mask.rules, [...log, "mask", "rules"], out);
@@ -40,7 +42,10 @@ export function checkLogs(settings: LogSettings): Finding[] {
     if (match !== undefined) checkRule(match, [...log, "sample", i, "match"], out);
   }
   if (audit?.filter !== undefined) checkRule(audit.filter, ["spec", "audit", "filter"], out);
-  if (audit !== undefined && (audit.path === settings.accessLogFile || audit.path.startsWith("/dev/std"))) {
+  if (
+    audit !== undefined &&
+    (isSamePath(settings.accessLogFile, audit.path) || audit.path.startsWith("/dev/std"))
+  ) {
     out.push(auditTaken(audit, ["spec", "audit", "path"]));
   }
   checkMasks(settings.accessLogMask, ["spec", "accessLogMask"], out);
@@ -68,12 +73,28 @@ export function checkLogProvider(
     if (envoyFileAccessLog.logFormat !== undefined) {
       out.push(...checkFormat(formatOf(envoyFileAccessLog), [...at, "logFormat"]));
     }
-    if (audit?.path === envoyFileAccessLog.path) out.push(auditTaken(audit, [...at, "path"]));
+    if (audit !== undefined && isSamePath(envoyFileAccessLog.path, audit.path))
+      out.push(auditTaken(audit, [...at, "path"]));
   }
   if (envoyOtelAls?.logFormat !== undefined) {
     out.push(...checkFormat(formatOfOtel(envoyOtelAls), [...path, "envoyOtelAls", "logFormat"]));
   }
   return out;
+}
+
+/** However it is spelled; links and the working folder are not known here. */
+function isSamePath(path: string | undefined, other: string): boolean {
+  return path !== undefined && path !== "" && spelled(path) === spelled(other);
+}
+
+function spelled(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else parts.push(part);
+  }
+  return `${path.startsWith("/") ? "/" : ""}${parts.join("/")}`;
 }
 
 function auditTaken({ path: file }: AuditSettings, path: Path): Finding {
@@ -100,7 +121,7 @@ function checkSink(
 
 function checkMasks({ show }: MaskSettings, path: Path, out: Finding[]): void {
   for (const [i, name] of show.headers.entries()) {
-    if (!secretHeaders.includes(name)) continue;
+    if (!isSecretHeader(name)) continue;
     const message = `header \`${name}\` is written to the log as it was sent`;
     out.push(finding(codes.secretHeaderShown, [...path, "show", "headers", i], message));
   }

@@ -72,8 +72,9 @@ export function formatOf({ logFormat, omitEmptyValues }: EnvoyFileAccessLog): Lo
 }
 
 /** The format of a provider of OTLP: text is the body, labels are attributes. */
-export function formatOfOtel({ logFormat }: EnvoyOtelAls): LogFormat {
-  return { text: textOr(logFormat?.text), labels: logFormat?.labels ?? {}, omitEmptyValues: false };
+export function formatOfOtel({ logFormat, logName }: EnvoyOtelAls): LogFormat {
+  const labels = { ...logFormat?.labels, log_name: logName };
+  return { text: textOr(logFormat?.text), labels, omitEmptyValues: false };
 }
 
 /** What MeshConfig says for the provider `envoy`; undefined where its JSON is none. */

@@ -27,6 +27,7 @@ export {
   type DecisionLogSettings,
   decisionLogSettings,
 } from "./decision-settings.js";
+export { checkFormat } from "./format.js";
 export { type AccessLogSpec, accessLogOf, builtinProvider } from "./format-of.js";
 export { defaultMasks, type MaskSettings } from "./mask.js";
 export { maskSettings, type Receiver } from "./settings-parts.js";

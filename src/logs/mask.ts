@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
 import type { TokenPlaces } from "../authn/index.js";
+import { isSecretHeader } from "../report/index.js";
 
 /** What stands in place of what is masked. */
 export const maskText = "***";
@@ -20,16 +21,6 @@ export interface MaskSettings {
 /** Nothing is masked or shown beside what always is. */
 export const defaultMasks: MaskSettings = { headers: [], show: { headers: [], queryParams: [] } };
 
-/** Headers that let whoever reads them act as somebody else. */
-export const secretHeaders: readonly string[] = [
-  "authorization",
-  "proxy-authorization",
-  "cookie",
-  "set-cookie",
-  "x-api-key",
-  "x-forwarded-client-cert",
-];
-
 /** Headers that hold a URL, and so perhaps a query. */
 const urlHeaders: ReadonlySet<string> = new Set([
   ":path",
@@ -37,7 +28,10 @@ const urlHeaders: ReadonlySet<string> = new Set([
   "location",
   "referer",
   "x-envoy-original-path",
+  "x-forwarded-path",
   "x-forwarded-uri",
+  "x-forwarded-url",
+  "x-original-path",
   "x-original-uri",
   "x-original-url",
   "x-rewrite-url",
@@ -57,6 +51,8 @@ export interface Masks {
 
 /** Longest URL that is written; the rest is cut off. */
 const maxUrl = 8192;
+/** `USER:PASSWORD@` in front of the host, RFC 3986 section 3.2.1. */
+const userInfo = /^((?:[a-z][a-z0-9+.-]*:)?\/\/)[^/?#]*@/i;
 
 /**
  * Masks by the settings. Places from which a token or key is configured to be read are masked whatever `show` says.
@@ -66,9 +62,11 @@ export function compileMasks(settings: MaskSettings, places: readonly TokenPlace
   if (places.some(({ cookies }) => cookies.length > 0)) configured.push("cookie", "set-cookie");
   const shownHeaders = new Set(settings.show.headers);
   const hidden: ReadonlySet<string> = new Set([
-    ...[...secretHeaders, ...settings.headers].filter((name) => !shownHeaders.has(name)),
+    ...settings.headers.filter((name) => !shownHeaders.has(name)),
     ...configured,
   ]);
+  const isHidden = (name: string): boolean =>
+    hidden.has(name) || (isSecretHeader(name) && !shownHeaders.has(name));
   const showsAll = settings.show.queryParams.includes("*");
   const shownParams = new Set(settings.show.queryParams);
   const secretParams = new Set(places.flatMap(({ params }) => params));
@@ -81,7 +79,7 @@ export function compileMasks(settings: MaskSettings, places: readonly TokenPlace
     return start < 0 ? "" : maskQuery(cut.slice(start + 1), showsSome ? isShown : undefined);
   };
   const url = (text: ByteString): ByteString => {
-    const cut = text.length > maxUrl ? text.slice(0, maxUrl) : text;
+    const cut = (text.length > maxUrl ? text.slice(0, maxUrl) : text).replace(userInfo, `$1${maskText}@`);
     const start = cut.indexOf("?");
     const fragment = cut.indexOf("#");
     // OpenID Connect hands tokens over in fragments.
@@ -89,11 +87,11 @@ export function compileMasks(settings: MaskSettings, places: readonly TokenPlace
     return start < 0 ? cut : `${cut.slice(0, start + 1)}${query(cut)}`;
   };
   const headerMask = (name: string): ((value: ByteString) => ByteString) => {
-    if (hidden.has(name)) return () => maskText;
+    if (isHidden(name)) return () => maskText;
     return urlHeaders.has(name) ? url : (value) => value;
   };
   return {
-    header: (name, value) => (hidden.has(name) ? maskText : urlHeaders.has(name) ? url(value) : value),
+    header: (name, value) => (isHidden(name) ? maskText : urlHeaders.has(name) ? url(value) : value),
     headerMask,
     url,
     query,

@@ -101,14 +101,20 @@ export const reportOperators: readonly (readonly [name: string, operator: Operat
   ["RESPONSE_FLAGS_LONG", plain(({ flags }) => longFlags(flags))],
   ["CONNECTION_TERMINATION_DETAILS", plain(({ terminationDetails }) => known(terminationDetails))],
   ["UPSTREAM_TRANSPORT_FAILURE_REASON", plain(({ upstream }) => oneWord(upstream.transportFailure))],
-  ["BYTES_RECEIVED", plain((report) => (isHttp(report) ? report.requestBodyBytes : report.bytes.received))],
-  ["BYTES_SENT", plain((report) => (isHttp(report) ? (report.response?.bodyBytes ?? 0) : report.bytes.sent))],
+  [
+    "BYTES_RECEIVED",
+    plain((report) => (isHttp(report) ? report.requestBodyBytes : totalsOf(report).received)),
+  ],
+  [
+    "BYTES_SENT",
+    plain((report) => (isHttp(report) ? (report.response?.bodyBytes ?? 0) : totalsOf(report).sent)),
+  ],
   ["REQUEST_HEADERS_BYTES", plain(({ requestHeadersBytes }) => requestHeadersBytes)],
   ["RESPONSE_HEADERS_BYTES", plain(({ response }) => response?.headersBytes ?? 0)],
-  ["DOWNSTREAM_WIRE_BYTES_RECEIVED", plain(({ bytes }) => bytes.received)],
-  ["DOWNSTREAM_WIRE_BYTES_SENT", plain(({ bytes }) => bytes.sent)],
-  ["UPSTREAM_WIRE_BYTES_RECEIVED", plain(({ bytes }) => bytes.upstreamReceived)],
-  ["UPSTREAM_WIRE_BYTES_SENT", plain(({ bytes }) => bytes.upstreamSent)],
+  ["DOWNSTREAM_WIRE_BYTES_RECEIVED", plain((report) => totalsOf(report).received)],
+  ["DOWNSTREAM_WIRE_BYTES_SENT", plain((report) => totalsOf(report).sent)],
+  ["UPSTREAM_WIRE_BYTES_RECEIVED", plain((report) => totalsOf(report).upstreamReceived)],
+  ["UPSTREAM_WIRE_BYTES_SENT", plain((report) => totalsOf(report).upstreamSent)],
   ["UPSTREAM_HOST", plain(({ upstream }) => socketOf(upstream.address, upstream.port))],
   ["UPSTREAM_REMOTE_ADDRESS", plain(({ upstream }) => socketOf(upstream.address, upstream.port))],
   ["UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", plain(({ upstream }) => upstream.address?.text)],
@@ -156,3 +162,8 @@ export const reportOperators: readonly (readonly [name: string, operator: Operat
     plain((report) => `${isHttp(report) ? "Downstream" : "TcpConnection"}${logTypes[report.event]}`),
   ],
 ];
+
+/** A line is written when a connection is over, and says all of it. */
+function totalsOf({ totals, bytes }: Report): Report["bytes"] {
+  return totals ?? bytes;
+}

@@ -166,6 +166,8 @@ export interface Report {
   readonly flags: string;
   readonly times: ReportTimes;
   readonly bytes: ReportBytes;
+  /** Of a connection: since it began. */
+  readonly totals?: ReportBytes | undefined;
   readonly upstream: ReportUpstream;
   /** Undefined on plain text. */
   readonly tls: ReportTls | undefined;

@@ -80,17 +80,24 @@ const secretHeaders: ReadonlySet<string> = new Set([
   "set-cookie",
   "x-api-key",
   "x-forwarded-client-cert",
+  "x-amzn-oidc-accesstoken",
+  "x-amzn-oidc-data",
 ]);
 
-/** Whether values of the header stay out of labels and spans. */
+/** Names that say themselves what they hold: `x-auth-token`, `cf-access-jwt-assertion`, `x-vault-token` … */
+const secretName =
+  /(?:^|[-_])(?:token|secret|password|passwd|api[-_]?key|jwt|assertion|credentials?|session(?:[-_]?id)?)$/;
+
+/** Whether values of the header stay out of labels, spans and, unless they are asked for, logs. */
 export function isSecretHeader(name: string): boolean {
-  return secretHeaders.has(name.toLowerCase());
+  const lower = name.toLowerCase();
+  return secretHeaders.has(lower) || secretName.test(lower);
 }
 
 /** Headers by lower-case name with one value each; secret ones have no value. */
 export const responseHeaders: MapOperations<ReadonlyMap<string, ByteString>> = {
   get: (source, key, budget) => {
-    if (secretHeaders.has(key)) return undefined;
+    if (isSecretHeader(key)) return undefined;
     const value = source.get(key);
     return value === undefined ? undefined : textOf(value, budget);
   },
@@ -102,7 +109,7 @@ export const responseHeaders: MapOperations<ReadonlyMap<string, ByteString>> = {
 /** The same of the request, lines joined by a comma; `host` is `:authority`. */
 export const requestHeaders: MapOperations<ReadonlyMap<string, readonly ByteString[]>> = {
   get: (source, key, budget) => {
-    if (secretHeaders.has(key)) return undefined;
+    if (isSecretHeader(key)) return undefined;
     const lines = source.get(key === "host" ? ":authority" : key);
     if (lines === undefined) return undefined;
     return textOf(lines.length === 1 ? (lines[0] ?? "") : lines.join(","), budget);
@@ -116,6 +123,6 @@ export const requestHeaders: MapOperations<ReadonlyMap<string, readonly ByteStri
 export function checkHeader(name: string): string | undefined {
   const lower = name.toLowerCase();
   if (lower !== name) return `header names are in lower case here, expected \`${lower}\``;
-  if (!secretHeaders.has(name)) return undefined;
+  if (!isSecretHeader(name)) return undefined;
   return `header \`${name}\` is secret and has no value here; whether it was sent is asked by \`'${name}' in …headers\``;
 }

@@ -9,6 +9,15 @@ const byTag = "give it to the access log as a custom tag and read `custom_tags['
 
 /** Names of Envoy's and Istio's expressions of which an access log entry says nothing. */
 const elsewhere: readonly ReportAttribute[] = [
+  refused("request.auth.claims", `claims of the token do not reach reports, ${byTag}`),
+  refused(
+    "request.auth.audiences",
+    "audiences of the token do not reach reports, expected `request.auth.principal`",
+  ),
+  refused(
+    "request.auth.presenter",
+    "the presenter does not reach reports, expected `request.auth.principal`",
+  ),
   refused("filter_state", `filter state does not reach reports, ${byTag}`),
   refused("upstream_filter_state", `filter state does not reach reports, ${byTag}`),
   refused("metadata", `dynamic metadata are not an attribute, ${byTag}; those of decisions are \`check.…\``),

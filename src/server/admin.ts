@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { METRICS_CONTENT_TYPE } from "../telemetry/index.js";
 import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
 
@@ -9,8 +11,17 @@ export interface PageAnswer {
   readonly body: string;
 }
 
+/** Text that may be long: it is sent as it is made. */
+export type Pieces = AsyncIterable<string> | Iterable<string>;
+
+/** A page that is too long to be made at once. */
+export interface LongAnswer {
+  readonly type: string;
+  readonly pieces: Pieces;
+}
+
 /** Makes an answer; `query` is the request's. Never shows a secret. */
-export type Page = (query: URLSearchParams) => PageAnswer | Promise<PageAnswer>;
+export type Page = (query: URLSearchParams) => PageAnswer | LongAnswer | Promise<PageAnswer | LongAnswer>;
 
 /** Says why a request is refused, or undefined when it may pass. */
 export type Guard = (request: IncomingMessage) => PageAnswer | undefined;
@@ -36,6 +47,9 @@ const SAFETY = {
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
   "x-content-type-options": "nosniff",
 };
+
+/** A reader that takes nothing for so many milliseconds is gone. */
+const SLOW_MS = 30_000;
 
 /** Serves `pages` and `actions`; everything else is 404, other methods than theirs are 405. */
 export async function servePages(options: PageServerOptions): Promise<PageServer> {
@@ -64,7 +78,7 @@ export async function servePages(options: PageServerOptions): Promise<PageServer
 async function answer(
   request: IncomingMessage,
   { pages, actions, guard }: PageServerOptions,
-): Promise<PageAnswer> {
+): Promise<PageAnswer | LongAnswer> {
   const refusal = guard(request);
   if (refusal !== undefined) return refusal;
   const url = request.url ?? "/";
@@ -86,10 +100,33 @@ function refusalOfPost({ method, headers }: IncomingMessage): PageAnswer | undef
   return fromBrowser ? text(403, "a browser may not ask for this") : undefined;
 }
 
-function send(request: IncomingMessage, response: ServerResponse, page: PageAnswer): void {
-  const body = Buffer.from(page.body);
-  response.writeHead(page.status, { ...SAFETY, "content-type": page.type, "content-length": body.length });
-  response.end(request.method === "HEAD" ? undefined : body);
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  page: PageAnswer | LongAnswer,
+): Promise<void> {
+  const headers = { ...SAFETY, "content-type": page.type };
+  const isHead = request.method === "HEAD";
+  if (!("pieces" in page)) {
+    const body = Buffer.from(page.body);
+    response.writeHead(page.status, { ...headers, "content-length": body.length });
+    response.end(isHead ? undefined : body);
+    return;
+  }
+  response.writeHead(200, headers);
+  if (isHead) {
+    response.end();
+    return;
+  }
+  // Whoever stops reading does not keep what is to be sent.
+  response.setTimeout(SLOW_MS, () => response.destroy());
+  await pipeline(Readable.from(page.pieces), response).catch((error: unknown) => {
+    if (!isClosedEarly(error)) throw error;
+  });
+}
+
+function isClosedEarly(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
 
 async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
@@ -122,6 +159,6 @@ export function text(status: number, body: string): PageAnswer {
 }
 
 /** A page in Prometheus' text form. */
-export function metricsPage(body: string): PageAnswer {
-  return { status: 200, type: METRICS_CONTENT_TYPE, body };
+export function metricsPage(pieces: Pieces): LongAnswer {
+  return { type: METRICS_CONTENT_TYPE, pieces };
 }

@@ -114,8 +114,10 @@ export function createTransport(options: TransportOptions): Transport {
     drain: (timeoutMs) => {
       health.setServing(false);
       health.endWatches();
-      accessLog.endAll();
-      return drain(server, timeoutMs);
+      const drained = drain(server, timeoutMs);
+      // After connections were told to go away: a stream that is opened in place of one that ends is opened elsewhere.
+      accessLog.endAll(timeoutMs / 2);
+      return drained;
     },
   };
 }

@@ -44,6 +44,8 @@ interface Waiting {
 }
 
 const defaultLimits: LogQueueLimits = { maxEntries: 20_000, maxBytes: 32 * 1024 * 1024, turnMs: 1 };
+/** So many that were read stay in front before the others are moved up: a queue that is never empty would grow. */
+const MAX_READ = 1024;
 
 /**
  * Access logs are many and may wait, checks may not: entries are read in small portions between other work. The stream
@@ -63,7 +65,9 @@ export function createLogQueue(
     const one = queue[next];
     if (one === undefined) return false;
     next += 1;
-    if (next === queue.length) [queue, next] = [[], 0];
+    if (next === queue.length || (next >= MAX_READ && next * 2 >= queue.length)) {
+      [queue, next] = [queue.slice(next), 0];
+    }
     entries -= one.entries;
     bytes -= one.bytes?.length ?? 0;
     if (one.bytes === undefined) one.stream.close();
@@ -87,6 +91,8 @@ export function createLogQueue(
 
   return {
     push(stream, message) {
+      // Of no bytes any number would fit.
+      if (message.length === 0) return;
       const count = stream.count(message);
       if (entries + count > maxEntries || bytes + message.length > maxBytes) {
         onDropped(count);

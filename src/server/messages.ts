@@ -60,5 +60,7 @@ export type FromWorker =
   | { readonly type: "output"; readonly batch: OutletBatch }
   /** Lines that checks wait for. */
   | { readonly type: "store"; readonly questions: readonly StoreQuestion[] }
+  /** A part of what proxies report, before the `collected` of this id: all at once would hold up checks. */
+  | { readonly type: "series"; readonly id: number; readonly metrics: readonly MetricObject[] }
   | { readonly type: "collected"; readonly id: number; readonly metrics: readonly MetricObject[] }
   | { readonly type: "drained"; readonly finished: boolean };

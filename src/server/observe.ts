@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { DecisionLog } from "../logs/index.js";
+import type { DecisionLog, LogLine } from "../logs/index.js";
 import {
   type CheckObservation,
   type DecisionRecord,
@@ -10,9 +10,9 @@ import {
 import type { Outlet } from "./outlet.js";
 
 interface ObserverPorts {
-  readonly metrics: Pick<Metrics, "checked" | "failedOpen" | "unknownWorkload">;
+  readonly metrics: Pick<Metrics, "checked" | "failed" | "failedOpen" | "unknownWorkload">;
   readonly decisions: Pick<DecisionRing, "push">;
-  readonly logger: Pick<Logger, "warn">;
+  readonly logger: Pick<Logger, "warn" | "error">;
   /** What is in force; undefined: decisions are not written anywhere. */
   readonly log: () => DecisionLog | undefined;
   readonly outlet: Pick<Outlet, "write" | "store">;
@@ -41,12 +41,27 @@ export function createObserver({ metrics, decisions, logger, log, outlet, soon }
     readonly log: DecisionLog;
   }[] = [];
 
+  const linesOf = (
+    check: CheckObservation,
+    record: DecisionRecord,
+    decisionLog: DecisionLog,
+  ): readonly LogLine[] => {
+    try {
+      return decisionLog.lines(check, record);
+    } catch (err) {
+      metrics.failed("process");
+      logger.error({ err, decision_id: record.decision_id }, "a decision could not be written to its log");
+      return [];
+    }
+  };
+
   const writeAll = (): void => {
     const all = waiting;
     waiting = [];
-    for (const one of all) for (const line of one.log.lines(one.check, one.record)) outlet.write(line);
+    for (const one of all) for (const line of linesOf(one.check, one.record, one.log)) outlet.write(line);
   };
 
+  /** Until the answer may be given; undefined: at once. */
   const write = (check: CheckObservation, record: DecisionRecord): Promise<unknown> | undefined => {
     const decisionLog = log();
     if (decisionLog === undefined) return undefined;
@@ -55,12 +70,16 @@ export function createObserver({ metrics, decisions, logger, log, outlet, soon }
       if (waiting.push({ check, record, log: decisionLog }) === 1) soon(writeAll);
       return undefined;
     }
-    const stored: Promise<void>[] = [];
-    for (const line of decisionLog.lines(check, record)) {
-      if (decisionLog.strict.has(line.sink)) stored.push(outlet.store(line));
-      else outlet.write(line);
-    }
-    return stored.length === 0 ? undefined : Promise.all(stored);
+    const lines = decisionLog.lines(check, record);
+    const [strict, others] = [true, false].map((isStrict) =>
+      lines.filter(({ sink }) => decisionLog.strict.has(sink) === isStrict),
+    ) as [LogLine[], LogLine[]];
+    const writeOthers = (): void => {
+      for (const line of others) outlet.write(line);
+    };
+    if (strict.length > 0) return Promise.all(strict.map((line) => outlet.store(line))).then(writeOthers);
+    writeOthers();
+    return undefined;
   };
 
   const warnOfWorkload = ({ decision, now, attributes }: CheckObservation): void => {
@@ -74,13 +93,20 @@ export function createObserver({ metrics, decisions, logger, log, outlet, soon }
     );
   };
 
-  return (check) => {
+  const note = (check: CheckObservation, record: DecisionRecord): void => {
     const { decision } = check;
     metrics.checked(decision, check.durationMs / 1000, check.attributes?.protocol);
-    const record = recordOf(check);
     decisions.push(record);
     if (decision.failedOpen) metrics.failedOpen();
     if (decision.reason === "unknown_workload") warnOfWorkload(check);
-    return write(check, record);
+  };
+
+  return (check) => {
+    const record = recordOf(check);
+    const stored = write(check, record);
+    // INVARIANT: only what is answered is counted and shown; a decision that cannot be kept gives way to its refusal.
+    if (stored !== undefined) return stored.then(() => note(check, record));
+    note(check, record);
+    return undefined;
   };
 }

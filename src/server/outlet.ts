@@ -48,8 +48,8 @@ export interface OutletLink extends Outlet {
 const MAX_WAITING = 10_000;
 /** So many go in one message, so that reading it does not hold up the primary. */
 const BATCH = 500;
-/** A line that is not on disk by then will not be: its check is refused. */
-const STORE_MS = 1_000;
+/** A line of which the primary has said nothing by then, after its own second: the check is refused. */
+const STORE_MS = 1_500;
 
 /** A worker's way to the sinks of the primary. */
 export function createOutletLink(ports: OutletLinkPorts): OutletLink {

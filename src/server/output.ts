@@ -24,6 +24,9 @@ export interface Output extends Outlet {
   close(deadlineMs: number): Promise<void>;
 }
 
+/** A strict record that is not on disk by then refuses its check: well before Envoy gives up by itself. */
+const STORE_MS = 1_000;
+
 /** What an exporter has under way when the limits of egress change is let finish, in milliseconds. */
 const CLIENT_GRACE_MS = 10_000;
 
@@ -35,6 +38,7 @@ export function createOutput({ logger, now, environment, metrics }: OutputPorts)
     logger,
     now,
     observer: metrics.sinks,
+    storeTimeoutMs: STORE_MS,
     http: () => client,
     egress: () => mesh.egress,
   };

@@ -1,5 +1,5 @@
 import type { KeyState } from "../adapters/index.js";
-import { json, metricsPage, type Page, type PageAnswer } from "./admin.js";
+import { json, metricsPage, type Page, type PageAnswer, type Pieces } from "./admin.js";
 import type { ConfigState } from "./configuration.js";
 import { decisionsPage, type FindDecisions } from "./decisions-page.js";
 import type { QuotaDesk } from "./quota-desk.js";
@@ -14,7 +14,8 @@ export interface Observable {
   warnings(): readonly string[];
   /** Of the issuers whose keys are fetched. */
   keys(): readonly KeyState[];
-  metrics(): Promise<string>;
+  /** In pieces, see `metricPieces`. */
+  metrics(): Promise<Pieces>;
   readonly decisions: FindDecisions;
   /** Counters of quotas and rate limits. */
   readonly quota: QuotaDesk;

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { GatehouseError } from "../diagnostics/index.js";
-import { createMetrics, renderMetrics } from "../telemetry/index.js";
+import { createMetrics, metricPieces } from "../telemetry/index.js";
 import { formatAddress, isLoopback, parseAddress } from "./address.js";
 import { type PageServer, servePages } from "./admin.js";
 import { createAdminGuard } from "./admin-guard.js";
@@ -128,7 +128,7 @@ export async function startServer(
       keys: keys.states,
       async metrics() {
         keys.measure();
-        return renderMetrics([await metrics.values(), ...(await fleet.metrics())], nextTurn);
+        return metricPieces([await metrics.values(), ...(await fleet.metrics())], nextTurn);
       },
       decisions: fleet.decisions,
       quota: createQuotaDesk({

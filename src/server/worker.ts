@@ -1,7 +1,10 @@
 import { Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { pino } from "pino";
+import type { MetricObject } from "prom-client";
 import type { Resource } from "../config/index.js";
 import type { CounterStore } from "../quota/index.js";
+import type { SeriesMetric } from "../series/index.js";
 import { createDecisionRing, createMetrics, type Metrics } from "../telemetry/index.js";
 import { openStore } from "./counters.js";
 import { survive } from "./crash-net.js";
@@ -123,11 +126,11 @@ function follow({
         return;
       case "collect":
         sendDecisions();
-        send({
-          type: "collected",
-          id: message.id,
-          metrics: [...(await metrics.values()), ...serving.series()],
-        });
+        for (const part of partsOf(serving.series())) {
+          send({ type: "series", id: message.id, metrics: part });
+          await nextTurn();
+        }
+        send({ type: "collected", id: message.id, metrics: await metrics.values() });
         return;
       case "drain": {
         const finished = await serving.drain(message.timeoutMs);
@@ -138,6 +141,18 @@ function follow({
       }
     }
   };
+}
+
+/** So many series in one message: to write it takes a few milliseconds. */
+const SERIES = 500;
+
+/** Metrics in parts, the series of a large one in several. */
+function* partsOf(metrics: readonly MetricObject[]): Generator<readonly MetricObject[]> {
+  for (const metric of metrics as readonly unknown[] as readonly SeriesMetric[]) {
+    for (let i = 0; i < metric.rows.length; i += SERIES) {
+      yield [{ ...metric, rows: metric.rows.slice(i, i + SERIES) } as unknown as MetricObject];
+    }
+  }
 }
 
 /** Why a promise rejected, undefined when it did not. */

@@ -45,6 +45,8 @@ interface PoolOptions extends ServerPorts {
 interface Member extends Conversation {
   /** Takes part in rounds. */
   admitted: boolean;
+  /** Parts of metrics that came before their `collected`, by its id. */
+  readonly series: Map<number, MetricObject[]>;
 }
 
 const START_MS = 15_000;
@@ -78,7 +80,7 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
   const admitted = (): Member[] => [...members].filter((member) => member.admitted);
 
   const start = async (): Promise<Member> => {
-    const member: Member = { ...converse(options.fork()), admitted: false };
+    const member: Member = { ...converse(options.fork()), admitted: false, series: new Map() };
     const { link } = member;
     const started = performance.now();
     members.add(member);
@@ -88,6 +90,7 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
         for (const line of message.batch.lines) options.outlet.write(line);
         for (const span of message.batch.spans) options.outlet.export(span);
       }
+      if (message.type === "series") member.series.get(message.id)?.push(...message.metrics);
       if (message.type === "store") void storeFor(link, message.questions, options.outlet);
       if (message.type === "refresh_keys") void refreshKeys(link, message.name, options.keys);
     });
@@ -195,13 +198,19 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
       collections += 1;
       const id = collections;
       const answers = await Promise.allSettled(
-        admitted().map((member) => {
+        admitted().map(async (member) => {
+          const series: MetricObject[] = [];
+          member.series.set(id, series);
           const collected = member.next("collected", COLLECT_MS, (message) => message.id === id);
           member.link.send({ type: "collect", id });
-          return collected;
+          try {
+            return [...(await collected).metrics, ...series];
+          } finally {
+            member.series.delete(id);
+          }
         }),
       );
-      return answers.flatMap((result) => (result.status === "fulfilled" ? [result.value.metrics] : []));
+      return answers.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     },
     readyCount: () => admitted().length,
     async drain(timeoutMs) {

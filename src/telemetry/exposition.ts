@@ -5,25 +5,33 @@ import { renderSeries } from "./series-exposition.js";
 /** The content type of `renderMetrics`. */
 export const METRICS_CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
+/** `metricPieces` as one text, which for a large mesh is too long to be made at once beside decisions. */
+export async function renderMetrics(
+  processes: readonly (readonly MetricObject[])[],
+  pause?: () => Promise<void>,
+): Promise<string> {
+  const pieces: string[] = [];
+  for await (const piece of metricPieces(processes, pause)) pieces.push(piece);
+  return pieces.join("");
+}
+
 /**
  * Prometheus' text form of the metrics of one or more processes; counters and histograms are added up. `pause` is waited
  * for every few milliseconds: thousands of series take longer than a check may wait.
  */
-export async function renderMetrics(
+export async function* metricPieces(
   processes: readonly (readonly MetricObject[])[],
   pause: () => Promise<void> = () => Promise.resolve(),
-): Promise<string> {
+): AsyncGenerator<string, void, void> {
   const own = processes.map((metrics) => metrics.filter((metric) => !isSeries(metric)));
   const series = processes.flatMap((metrics) => metrics as readonly unknown[]).filter(isSeries);
-  const text = await AggregatorRegistry.aggregate(
+  yield await AggregatorRegistry.aggregate(
     own as unknown as Parameters<typeof AggregatorRegistry.aggregate>[0],
   ).metrics();
-  const pieces = [text];
   for (const piece of renderSeries(series)) {
-    if (piece !== "") pieces.push(piece);
+    if (piece !== "") yield piece;
     await pause();
   }
-  return pieces.join("");
 }
 
 function isSeries(metric: unknown): metric is SeriesMetric {

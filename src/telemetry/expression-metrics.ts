@@ -17,7 +17,7 @@ const failures: MetricDefinition = {
   type: "counter",
   help: "Expressions over reports and records that had no value, by resource and use.",
   labels: [
-    { name: "resource", values: "`Metric NAMESPACE/NAME`, `Telemetry NAMESPACE/NAME`, `Mesh SINK`" },
+    { name: "resource", values: "`Metric NAMESPACE/NAME`, `Telemetry NAMESPACE/NAME`, `Mesh decisionLog`" },
     { name: "use", values: ["match", "value", "filter", "drop", "sample", "mask", "refused"] },
   ],
   more: "`refused`: a counter was to be lowered. The others by what the expression is for.",

@@ -2,7 +2,7 @@ export { adviseOn } from "./advice.js";
 export { metricCatalogue } from "./catalogue.js";
 export type { ReloadResult } from "./config-metrics.js";
 export type { MetricChapter, MetricDefinition } from "./definition.js";
-export { METRICS_CONTENT_TYPE, renderMetrics } from "./exposition.js";
+export { METRICS_CONTENT_TYPE, metricPieces, renderMetrics } from "./exposition.js";
 export type { DecisionFilter } from "./filter.js";
 export { type DecisionOutcome, decisionOutcomes, type JoinedRecord, type ServedRecord } from "./joined.js";
 export type { LogDropReason } from "./log-metrics.js";

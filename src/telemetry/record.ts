@@ -77,7 +77,7 @@ export function recordOf({ decision, attributes, now, durationMs }: CheckObserva
     quota: decision.quota.facts.length === 0 ? noneTaken : decision.quota.facts.map(takeOf),
     failed_open: decision.failedOpen,
     snapshot: decision.generation,
-    duration_ms: durationMs,
+    duration_ms: Math.round(durationMs * 1000) / 1000,
     protocol: attributes?.protocol ?? null,
     method: brief(request?.method),
     host: brief(request?.host),

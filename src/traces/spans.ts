@@ -19,6 +19,8 @@ import { contextOf, type TraceContext } from "./trace-context.js";
 export interface SpanOptions extends TagOptions {
   /** Writes the `format` of a tag; called once for each rule and tag. */
   readonly format: Format;
+  /** Whether credentials are read from the header, whose name is lower-case. */
+  readonly isSecret?: (header: string) => boolean;
 }
 
 /** The spans of a report, none when its rule does not want them. Each provider of the rule gets the same ones. */
@@ -32,11 +34,12 @@ const none: readonly Span[] = [];
  * decided on sampling holds; undecided ones, and requests without a trace, are sampled by the rule's share.
  */
 export function createSpans(options: SpanOptions): SpansOf {
+  const surroundings = { isSecret: () => false, ...options };
   const tagsByRule = new WeakMap<TracingRule, readonly CompiledTag[]>();
   const tagsOf = (rule: TracingRule): readonly CompiledTag[] => {
     let tags = tagsByRule.get(rule);
     if (tags === undefined) {
-      tags = rule.tags.map((tag) => compileTag(tag, options.format, options.maxTagLength));
+      tags = rule.tags.map((tag) => compileTag(tag, surroundings));
       tagsByRule.set(rule, tags);
     }
     return tags;

@@ -19,15 +19,27 @@ const urls: ReadonlySet<string> = new Set([":path", "x-envoy-original-path", "re
 /** `%REQ(NAME?OTHER):MAX%`, also of REQUEST_HEADER's and of the answer's headers. */
 const headerOperator = /%[A-Z_]*(?:REQ|RESP|TRAILER|HEADER)[A-Z_]*\(([^)]*)\)/gi;
 
+/** What tags are compiled with. */
+export interface TagSurroundings {
+  readonly format: Format;
+  readonly maxTagLength: number;
+  /** Whether the configuration reads credentials from the header, lower-case. */
+  readonly isSecret: (header: string) => boolean;
+}
+
 /** A tag that would show a secret header says `***`, also where a format names one. */
-export function compileTag(tag: SpanTag, format: Format, maxLength: number): CompiledTag {
+export function compileTag(
+  tag: SpanTag,
+  { format, maxTagLength: maxLength, isSecret }: TagSurroundings,
+): CompiledTag {
   const { name } = tag;
   if ("literal" in tag) return { name, read: () => tag.literal };
   if ("header" in tag) {
     const header = tag.header.toLowerCase();
-    const show = isSecretHeader(header)
-      ? () => masked
-      : (value: string) => tagText(urls.has(header) ? maskUrl(value) : value, maxLength);
+    const show =
+      isSecretHeader(header) || isSecret(header)
+        ? () => masked
+        : (value: string) => tagText(urls.has(header) ? maskUrl(value) : value, maxLength);
     const fallback = tag.fallback === "" ? undefined : tag.fallback;
     return {
       name,

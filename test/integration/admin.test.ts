@@ -149,6 +149,31 @@ describe("the admin pages", () => {
     });
   });
 
+  it("send long metrics as they are made, and make no more for a reader who has gone", async () => {
+    let made = 0;
+    let ended: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    async function* endless(): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          made += 1;
+          yield `${"x".repeat(65_536)}\n`;
+        }
+      } finally {
+        ended();
+      }
+    }
+    const [host, port] = (await serve({ metrics: async () => endless() })).split(":");
+    const request = httpRequest({ host, port, path: "/metrics" }, (response) => {
+      response.once("data", () => request.destroy());
+    });
+    request.on("error", () => {}).end();
+    await over;
+    expect(made).toBeGreaterThan(0);
+  });
+
   it("have an index in which nothing is taken for markup, with links that lead somewhere", async () => {
     const address = await serve();
     const { body, type } = await get(address, "/");

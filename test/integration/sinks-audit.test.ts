@@ -75,6 +75,12 @@ describe("an audit file", () => {
     }
   });
 
+  it("is not written with a key of no bytes, which anybody has", async () => {
+    const sinks = open({ readFile: async () => Buffer.alloc(0) }, "key.bin");
+    await expect(store(sinks, 1)).rejects.toThrow("not_stored");
+    await until(() => ledger.retried() > 0);
+  });
+
   it("goes on in a new file when the old one was moved away, and no line is lost", async () => {
     const sinks = open();
     const files: string[] = [];

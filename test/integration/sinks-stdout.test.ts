@@ -84,6 +84,27 @@ describe("the sink of standard output", () => {
     expect(lines).toEqual(Array.from({ length: kept }, (_, i) => `${i} ${text}`));
   });
 
+  it("tears no line where several sinks share the pipe", async () => {
+    const { reader, sinks } = onPipe();
+    sinks.configure([
+      { kind: "stdout", name: "out" },
+      { kind: "stdout", name: "other" },
+    ]);
+    const many = 2000;
+    for (const name of ["out", "other"]) {
+      for (let i = 0; i < many; i += 1) sinks.write(aLine(name, `${name} ${i} ${"x".repeat(i % 300)}.`));
+    }
+    let got = "";
+    await until(() => {
+      got += readAll(reader);
+      return ledger.queued() === 0;
+    });
+    got += readAll(reader);
+    const lines = got.split("\n").slice(0, -1);
+    expect(lines.filter((line) => !/^(?:out|other) \d+ x*\.$/.test(line))).toEqual([]);
+    expect(lines).toHaveLength(2 * many);
+  });
+
   it("counts what is left as lost when the process has to end, and the process can end", async () => {
     const program = `
       const { createSinks, createHttpClient } = await import("./src/adapters/index.ts");

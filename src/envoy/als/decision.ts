@@ -26,6 +26,9 @@ export interface DecisionFacts {
   dryRun: readonly JsonObject[];
 }
 
+/** A day: no check takes longer. */
+const MAX_DURATION_MS = 86_400_000;
+
 type Take = (facts: DecisionFacts, name: string, cursor: TextCursor, end: number) => void;
 
 const noObjects: readonly JsonObject[] = [];
@@ -59,7 +62,9 @@ const takeTop: Take = (facts, name, cursor, end) => {
   if (name === "decision_id") facts.decisionId = text(readValue(cursor, end, 0));
   else if (name === "ext_authz_duration") {
     const duration = readValue(cursor, end, 0);
-    if (typeof duration === "number" && duration >= 0) facts.durationMs = duration;
+    // A sum that an infinite number is added to stays infinite.
+    if (typeof duration === "number" && duration >= 0 && duration <= MAX_DURATION_MS)
+      facts.durationMs = duration;
   } else if (name === "gatehouse") {
     facts.isOurs = true;
     readObject(cursor, end, facts, takeOurs);

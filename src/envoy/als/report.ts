@@ -66,11 +66,13 @@ export function toReport(
   const upstream = { ip: address, port, principal: "" };
   const ends = endsOf({ entry, attributes, side, reporter, upstream }, registry, memory);
   attributes.workload = ends.destination?.workload;
-  const step = isHttp
-    ? { event, bytes: httpBytes(entry), isFirst: undefined }
-    : isEarly(entry, event)
-      ? { event, bytes: noBytes, isFirst: false }
-      : memory.connections.step(connectionKey(entry, reporter), event, connectionBytes(entry), entry.start);
+  const totals = isHttp ? undefined : connectionBytes(entry);
+  const step =
+    totals === undefined
+      ? { event, bytes: httpBytes(entry), isFirst: undefined }
+      : isEarly(entry, event)
+        ? { event, bytes: noBytes, isFirst: false }
+        : memory.connections.step(connectionKey(entry, reporter), event, totals, entry.start);
   return {
     attributes,
     event: step.event,
@@ -96,6 +98,7 @@ export function toReport(
       lastResponseByte: entry.lastDownstreamTx,
     },
     bytes: step.bytes,
+    totals,
     upstream: {
       cluster: entry.upstreamCluster,
       address,

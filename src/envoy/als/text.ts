@@ -11,6 +11,8 @@ export interface Texts {
   readonly known: (string | undefined)[];
   /** Their bytes, each at its place: comparing bytes costs a fifth of comparing them with a string's characters. */
   readonly bytes: Uint8Array;
+  /** Hash of what was read last without being remembered: what comes once, an id, pushes nothing out. */
+  readonly seen: Int32Array;
 }
 
 const places = 4096;
@@ -24,6 +26,7 @@ export function createTexts(): Texts {
   return {
     known: new Array<string | undefined>(places).fill(undefined),
     bytes: new Uint8Array(places * maxLength),
+    seen: new Int32Array(places),
   };
 }
 
@@ -57,16 +60,24 @@ export function readFreshBytes(cursor: TextCursor, outerEnd: number): ByteString
   return cursor.bytes.toString("latin1", at, end);
 }
 
-/** Undefined where the bytes are not ASCII or too many. Comparing costs less than making a text (measured). */
+/**
+ * Undefined where the bytes are not ASCII, too many, or not seen twice. Comparing costs less than making a text
+ * (measured).
+ */
 function remembered({ bytes, texts }: TextCursor, at: number, end: number): string | undefined {
   const length = end - at;
   if (length === 0) return "";
   if (length > maxLength) return undefined;
-  const place = placeOf(bytes, at, end);
+  const hash = hashOf(bytes, at, end);
+  const place = (hash ^ (hash >>> 13)) & (places - 1);
   const from = place * maxLength;
   const known = texts.known[place];
   if (known !== undefined && known.length === length && isSame(texts.bytes, from, bytes, at, length)) {
     return known;
+  }
+  if (texts.seen[place] !== hash) {
+    texts.seen[place] = hash;
+    return undefined;
   }
   for (let index = at; index < end; index++) if ((bytes[index] as number) >= 0x80) return undefined;
   const text = bytes.toString("latin1", at, end);
@@ -76,7 +87,7 @@ function remembered({ bytes, texts }: TextCursor, at: number, end: number): stri
 }
 
 /** By the length and the bytes at both ends, which tell most texts apart; the whole text is compared anyway. */
-function placeOf(bytes: Uint8Array, at: number, end: number): number {
+function hashOf(bytes: Uint8Array, at: number, end: number): number {
   let hash = end - at;
   if (hash <= 2 * sampled) {
     for (let index = at; index < end; index++) hash = (Math.imul(hash, 31) + (bytes[index] as number)) | 0;
@@ -86,7 +97,7 @@ function placeOf(bytes: Uint8Array, at: number, end: number): number {
       hash = (Math.imul(hash, 31) + (bytes[end - 1 - index] as number)) | 0;
     }
   }
-  return (hash ^ (hash >>> 13)) & (places - 1);
+  return hash;
 }
 
 function isSame(known: Uint8Array, from: number, bytes: Uint8Array, at: number, length: number): boolean {

@@ -62,7 +62,7 @@ export function createAuthorization(options: AuthorizationOptions): Authorizatio
       (error: unknown) => {
         onError(error);
         const refusal = { ...decision, ...fail("unrecorded") };
-        void observe(refusal, attributes, now() - started);
+        observe(refusal, attributes, now() - started)?.catch(() => {});
         return encode(refusal);
       },
     );

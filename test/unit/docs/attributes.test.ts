@@ -30,16 +30,20 @@ function table(): ReadonlyMap<string, ReadonlyMap<string, boolean>> {
 const known = table();
 
 test("docs/attributes.md has a row for every attribute of requests and of reports", () => {
-  const names = [...reportVocabulary.attributes.values()]
+  const ofReports = [...reportVocabulary.attributes.values()]
     .filter(({ refused }) => refused === undefined)
     .map(({ name }) => name);
-  expect([...known.keys()].sort()).toEqual(names.sort());
+  const names = new Set([...requestVocabulary.attributes.keys(), ...ofReports]);
+  expect([...known.keys()].sort()).toEqual([...names].sort());
 });
 
 /** Those that an input has. */
 function present<Input>(vocabulary: Vocabulary<Input>, input: Input): ReadonlySet<string> {
   // What has no dot is always there; has() cannot ask for it.
-  const names = [...known.keys()].filter((name) => vocabulary.attributes.has(name) && name.includes("."));
+  const names = [...known.keys()].filter((name) => {
+    const attribute = vocabulary.attributes.get(name);
+    return attribute !== undefined && attribute.refused === undefined && name.includes(".");
+  });
   return new Set(
     names.filter((name) => compileExpression(`has(${name})`, "bool", vocabulary).evaluate(input)),
   );

@@ -175,6 +175,13 @@ describe("the facts of a check", () => {
   });
 });
 
+test.each([Number.POSITIVE_INFINITY, Number.NaN, -1, 1e300])("a latency of %s ms is none", (numberValue) => {
+  const metadata = {
+    filter_metadata: { "envoy.filters.http.ext_authz": { fields: { ext_authz_duration: { numberValue } } } },
+  };
+  expect(checkOf("via_upstream", { metadata }).latencyMs).toBeUndefined();
+});
+
 describe("the check of a connection", () => {
   const network = (gatehouse: Plain): Plain => decision(gatehouse, "envoy.filters.network.ext_authz");
   const uaex = { response_flags: { unauthorized_details: { reason: 1 } } };

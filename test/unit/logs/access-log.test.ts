@@ -361,7 +361,7 @@ describe("an access log for OTLP", () => {
       time: 1_700_000_000_012.75,
       severity: "info",
       text: "GET",
-      fields: { code: 200, nested: '{"a":12}', plain: true, two: "200!" },
+      fields: { log_name: "otel_envoy_accesslog", code: 200, nested: '{"a":12}', plain: true, two: "200!" },
       traceId: "0af7651916cd43dd8448eb211c80319c",
       spanId: "b7ad6b7169203331",
     });

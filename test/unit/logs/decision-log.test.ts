@@ -314,6 +314,16 @@ describe("settings of the decision log", () => {
     expect(check({ sinks: [stdout] })).toEqual([]);
   });
 
+  it.each([
+    ["audit.log", "./audit.log", true],
+    ["/var//log/x/../audit.log", "/var/log/audit.log", true],
+    ["../audit.log", "audit.log", false],
+    ["/audit.log", "audit.log", false],
+  ])("tell whether a log at %s and the audit file at %s are one file", (path, audit, isOne) => {
+    const found = check({ sinks: [{ name: "file", file: { path } }] }, { path: audit });
+    expect(found.some((message) => message.includes("cannot be the audit file"))).toBe(isOne);
+  });
+
   it("are refused where an expression, a field or a target is wrong", () => {
     expect(
       check(

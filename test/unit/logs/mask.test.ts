@@ -12,6 +12,11 @@ describe("masks of logs", () => {
     "set-cookie",
     "x-forwarded-client-cert",
     "x-api-key",
+    "x-auth-token",
+    "x-vault-token",
+    "cf-access-jwt-assertion",
+    "x-session-id",
+    "apikey",
   ])("hide %s", (name) => {
     expect(masks.header(name, "Bearer secret")).toBe("***");
     expect(masks.headerMask(name)("secret")).toBe("***");
@@ -19,6 +24,7 @@ describe("masks of logs", () => {
 
   it("leave other headers as they are", () => {
     expect(masks.header("user-agent", "curl")).toBe("curl");
+    expect(masks.header("x-token-type", "Bearer")).toBe("Bearer");
     expect(masks.header("__proto__", "x")).toBe("x");
   });
 
@@ -31,11 +37,15 @@ describe("masks of logs", () => {
     ["/a?b=c#id_token=x", "/a?b=***#***"],
     ["/a#id_token=x?b=c", "/a#***"],
     ["/a?b=?c", "/a?b=***"],
+    ["https://user:password@idp.example/cb?code=1", "https://***@idp.example/cb?code=***"],
+    ["//user:password@idp.example/a@b", "//***@idp.example/a@b"],
+    ["/a@b", "/a@b"],
     ["https://idp.example/cb?code=1&state=2", "https://idp.example/cb?code=***&state=***"],
   ])("keep the names of a query's parameters, not their values: %s", (url, shown) => {
     expect(masks.url(url)).toBe(shown);
     expect(masks.header("referer", url)).toBe(shown);
     expect(masks.header("x-envoy-original-path", url)).toBe(shown);
+    expect(masks.header("x-original-path", url)).toBe(shown);
   });
 
   it("never show a value, whatever the query is", () => {

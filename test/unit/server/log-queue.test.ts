@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createLogQueue, type LogQueue, type LogStream } from "../../../src/server/log-queue.js";
@@ -82,6 +84,28 @@ describe("the queue of access logs", () => {
     queue.push(stream, bytes("abc"));
     queue.push(stream, bytes("de"));
     expect(dropped()).toBe(2);
+  });
+
+  it("lets go of what was read although it never becomes empty", () => {
+    setFlagsFromString("--expose-gc");
+    const { queue, stream, turn } = setup({ maxEntries: 10, maxBytes: 1_000_000 });
+    const firsts: WeakRef<Uint8Array>[] = [];
+    for (let i = 0; i < 5000; i++) {
+      const message = bytes("a");
+      if (i < 100) firsts.push(new WeakRef(message));
+      queue.push(stream, message);
+      if (i >= 5) turn();
+    }
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      (runInNewContext("gc") as () => void)();
+      expect(firsts.filter((one) => one.deref() !== undefined)).toEqual([]);
+    });
+  });
+
+  it("does not hold messages without bytes, of which any number would fit", () => {
+    const { queue, stream, turn } = setup();
+    queue.push(stream, bytes(""));
+    expect(turn()).toBe(false);
   });
 
   it("ends a stream after what came before", () => {

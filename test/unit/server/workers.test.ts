@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
+import type { MetricObject } from "prom-client";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { CounterStore } from "../../../src/quota/index.js";
 import type { ConfigChange } from "../../../src/server/configuration.js";
@@ -284,6 +285,23 @@ describe("the worker pool", () => {
     expect(await pool.drain(100)).toBe(true);
     expect(workers).toHaveLength(2);
     expect(deaths()).toBe(0);
+  });
+
+  it("puts together what a worker tells of its series in parts", async () => {
+    const { pool, workers } = await setUp(1);
+    const part = (name: string) => [{ name }] as unknown as MetricObject[];
+    const [worker] = workers;
+    if (worker === undefined) throw new Error("expected a worker");
+    const answer = worker.send;
+    worker.send = (message) => {
+      if (message.type === "collect") {
+        worker.say({ type: "series", id: message.id - 1, metrics: part("late") });
+        worker.say({ type: "series", id: message.id, metrics: part("one") });
+        worker.say({ type: "series", id: message.id, metrics: part("two") });
+      }
+      answer(message);
+    };
+    expect(await pool.collect()).toEqual([[{ name: "one" }, { name: "two" }]]);
   });
 
   it("does not wait for a worker that gives no metrics", async () => {

@@ -373,6 +373,13 @@ describe("tags of a rule", () => {
     expect(tags["e"]).toBe("x".repeat(64));
   });
 
+  it("hide a header from which the configuration reads credentials", () => {
+    const spans = createSpans({ ...options, isSecret: (header) => header === "user-agent" });
+    const rule = aRule({ tags: [{ name: "a", header: "User-Agent", fallback: "" }] });
+    expect(spans(aReport(), rule)[0]?.attributes["a"]).toBe("***");
+    expect(spansOf(aReport(), rule)[0]?.attributes["a"]).not.toBe("***");
+  });
+
   it("compile a format once for each rule", () => {
     let compiled = 0;
     const format = () => {
