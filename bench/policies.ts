@@ -17,12 +17,12 @@ export const benchWorkload = {
 } as const;
 
 /**
- * A config of one Mesh and AuthorizationPolicies as teams write them. Of the applicable ones only the last in
+ * A config of one Mesh (`spec` is its own) and AuthorizationPolicies as teams write them. Of the applicable ones only the last in
  * Envoy's order (that of rule ids) matches the benchmark's request, so all others are tried and fail: a third
  * each on the path, on the client, and on a header. Every fifth is a DENY.
  */
-export function benchConfig({ applicable, loaded }: PolicyCounts): string[] {
-  const mesh = { apiVersion: "gatehouse.dev/v1alpha1", kind: "Mesh", metadata: { name: "mesh" }, spec: {} };
+export function benchConfig({ applicable, loaded }: PolicyCounts, spec: object = {}): string[] {
+  const mesh = { apiVersion: "gatehouse.dev/v1alpha1", kind: "Mesh", metadata: { name: "mesh" }, spec };
   const here = Array.from({ length: applicable }, (_, i) => applicablePolicy(i, i === applicable - 1));
   const elsewhere = Array.from({ length: loaded - applicable }, (_, i) => otherPolicy(i));
   return [mesh, ...here, ...elsewhere].map((document) => stringify(document));

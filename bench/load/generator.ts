@@ -2,8 +2,9 @@
  * A load generator in a process of its own: takes jobs over IPC, one after the other, and answers each with
  * its time.
  */
-import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
+import { frameOf, startCall } from "./grpc-call.js";
 import { type Job, type JobResult, NUMBER_PLACE } from "./job.js";
 
 const JOB_MS = 120_000;
@@ -21,7 +22,7 @@ type GrpcJob = Extract<Job, { kind: "grpc" }>;
 async function grpcCalls(job: GrpcJob): Promise<void> {
   const { port, count, parallel, payloads, connections = 1, path = CHECK } = job;
   const sessions = Array.from({ length: connections }, () => connectHttp2(`http://127.0.0.1:${port}`));
-  const frames = payloads.map(frameOf);
+  const frames = payloads.map(numbered);
   const judge = answerJudge(job);
   let left = count;
   const lane = async (_: unknown, number: number): Promise<void> => {
@@ -62,11 +63,8 @@ interface Frame {
   readonly numberAt: number;
 }
 
-function frameOf(payload: string): Frame {
-  const message = Buffer.from(payload, "base64");
-  const bytes = Buffer.alloc(5 + message.length);
-  bytes.writeUInt32BE(message.length, 1);
-  message.copy(bytes, 5);
+function numbered(payload: string): Frame {
+  const bytes = frameOf(Buffer.from(payload, "base64"));
   return { bytes, numberAt: bytes.indexOf(NUMBER_PLACE) };
 }
 
@@ -81,26 +79,9 @@ function renewed({ bytes, numberAt }: Frame): Buffer {
 }
 
 function call(session: ClientHttp2Session, path: string, frame: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    const chunks: Buffer[] = [];
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    const judge = (headers: IncomingHttpHeaders): void => {
-      const { "grpc-status": status = "none", "grpc-message": text = "" } = headers;
-      if (status !== "0") reject(new Error(`grpc-status ${String(status)} ${String(text)}`));
-    };
-    // An answer without a message has its status there already.
-    stream.on("response", (headers) => headers["grpc-status"] === undefined || judge(headers));
-    stream.on("trailers", judge);
-    stream.on("error", reject);
-    stream.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    stream.end(frame);
-  });
+  const { stream, answer } = startCall(session, path);
+  stream.end(frame);
+  return answer;
 }
 
 /** GETs over keep-alive HTTP/1.1 connections; each answer must be a 200 with a content-length. */

@@ -9,6 +9,8 @@ import { benchConfig, type PolicyCounts } from "../policies.js";
 export interface Target {
   readonly pid: number;
   readonly port: number;
+  /** Of Gatehouse's admin interface. */
+  readonly admin?: number;
   stop(): Promise<void>;
 }
 
@@ -28,16 +30,22 @@ export async function startBuiltGatehouse(
   {
     flags = [],
     documents = [],
+    mesh = {},
     env = {},
   }: {
     readonly flags?: readonly string[];
     readonly documents?: readonly string[];
+    /** `spec` of the Mesh. */
+    readonly mesh?: object;
     /** Beside what this process has. */
     readonly env?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-bench-"));
-  await writeFile(join(folder, "policies.yaml"), [...benchConfig(policies), ...documents].join("---\n"));
+  await writeFile(
+    join(folder, "policies.yaml"),
+    [...benchConfig(policies, mesh), ...documents].join("---\n"),
+  );
   const address = ["--grpc-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"];
   const args = [path("../../dist/cli/main.js"), "serve", "--config", folder, ...address, ...flags];
   const child = await startChild(process.execPath, [...nodeFlags(), ...args], {
@@ -61,8 +69,8 @@ export function nodeFlags(): string[] {
 }
 
 /** Fulfilled when the server has said on which port it listens. */
-export async function whenListening(child: Child): Promise<{ pid: number; port: number }> {
-  const port = await new Promise<number>((resolve, reject) => {
+export async function whenListening(child: Child): Promise<Omit<Target, "stop">> {
+  const ports = await new Promise<{ port: number; admin?: number }>((resolve, reject) => {
     const late = setTimeout(
       () => reject(new Error(`no server after ${START_MS} ms:\n${child.output()}`)),
       START_MS,
@@ -72,9 +80,10 @@ export async function whenListening(child: Child): Promise<{ pid: number; port: 
       const found = /"grpc":"[^"]*:(\d+)"/.exec(line)?.[1];
       if (found === undefined) return;
       clearTimeout(late);
-      resolve(Number(found));
+      const admin = /"admin":"[^"]*:(\d+)"/.exec(line)?.[1];
+      resolve({ port: Number(found), ...(admin !== undefined && { admin: Number(admin) }) });
     });
   });
   if (child.pid === undefined) throw new Error("the server has no process id");
-  return { pid: child.pid, port };
+  return { pid: child.pid, ...ports };
 }
