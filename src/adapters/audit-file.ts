@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { dirname, resolve } from "node:path";
+import { type Chain, type ChainState, createChain, newChain, readChain } from "../audit/index.js";
 import { GatehouseError } from "../diagnostics/index.js";
-import { type Chain, type ChainState, createChain, newChain, readChain } from "../logs/index.js";
 import { type FileLock, lockFile } from "./audit-lock.js";
 import type { Disk } from "./file-disk.js";
 import { cutOff, type Line, type LineOutput, type LineTarget, outputOn } from "./file-output.js";

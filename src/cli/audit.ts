@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { type ChainFault, type ChainVerdict, createVerifier } from "../audit/index.js";
 import { GatehouseError } from "../diagnostics/index.js";
-import { type ChainFault, type ChainVerdict, createVerifier } from "../logs/index.js";
 import { fileLines } from "./audit-lines.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
 import type { TokenPlaces } from "../authn/index.js";
-import { isSecretHeader } from "../report/index.js";
+import { isSecretHeader, isUrlHeader } from "../report/index.js";
 
 /** What stands in place of what is masked. */
 export const maskText = "***";
@@ -20,22 +20,6 @@ export interface MaskSettings {
 
 /** Nothing is masked or shown beside what always is. */
 export const defaultMasks: MaskSettings = { headers: [], show: { headers: [], queryParams: [] } };
-
-/** Headers that hold a URL, and so perhaps a query. */
-const urlHeaders: ReadonlySet<string> = new Set([
-  ":path",
-  "content-location",
-  "location",
-  "referer",
-  "x-envoy-original-path",
-  "x-forwarded-path",
-  "x-forwarded-uri",
-  "x-forwarded-url",
-  "x-original-path",
-  "x-original-uri",
-  "x-original-url",
-  "x-rewrite-url",
-]);
 
 /** What may be read in a log. */
 export interface Masks {
@@ -88,10 +72,10 @@ export function compileMasks(settings: MaskSettings, places: readonly TokenPlace
   };
   const headerMask = (name: string): ((value: ByteString) => ByteString) => {
     if (isHidden(name)) return () => maskText;
-    return urlHeaders.has(name) ? url : (value) => value;
+    return isUrlHeader(name) ? url : (value) => value;
   };
   return {
-    header: (name, value) => (isHidden(name) ? maskText : urlHeaders.has(name) ? url(value) : value),
+    header: (name, value) => (isHidden(name) ? maskText : isUrlHeader(name) ? url(value) : value),
     headerMask,
     url,
     query,

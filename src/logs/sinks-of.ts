@@ -55,8 +55,8 @@ function receiverSink(name: string, receiver: Receiver | EnvoyOtelAls, env: Envi
   };
 }
 
-/** A header whose variable is not set is not sent. */
+/** A header whose variable is not set is not sent. Variables come from files, which end with a line break. */
 function toPair({ name, value, envName }: ReceiverHeader, env: Environment): (readonly [string, string])[] {
-  const text = value ?? (envName === undefined ? undefined : env(envName));
+  const text = value ?? (envName === undefined ? undefined : env(envName)?.trim());
   return text === undefined ? [] : [[name.toLowerCase(), text]];
 }

@@ -2,11 +2,10 @@ export type {
   Counter,
   CounterFamily,
   FamilyDefinition,
-  GaugeFamily,
   Histogram,
   HistogramFamily,
   SeriesMetric,
   SeriesRow,
   SeriesStore,
 } from "./series.js";
-export { createSeriesStore, type SeriesStoreOptions } from "./store.js";
+export { createSeriesStore } from "./store.js";

@@ -16,7 +16,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Disk, nodeDisk } from "../../src/adapters/file-disk.js";
 import { fileSinkLimits } from "../../src/adapters/file-sink.js";
 import { createHttpClient, createSinks, type SinkPorts } from "../../src/adapters/index.js";
-import { type ChainVerdict, createVerifier, type Sinks } from "../../src/logs/index.js";
+import { type ChainVerdict, createVerifier } from "../../src/audit/index.js";
+import type { Sinks } from "../../src/logs/index.js";
 import { aLine, createSinkLedger, type SinkLedger, until } from "../support/sink-ledger.js";
 
 let folder: string;

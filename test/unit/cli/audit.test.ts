@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { verifyAudit } from "../../../src/cli/audit.js";
 import { exportAudit, tailAudit } from "../../../src/cli/audit-read.js";
 import type { Streams } from "../../../src/cli/streams.js";
-import { auditFile } from "../logs/audit-file.js";
+import { auditFile } from "../audit/audit-file.js";
 
 let folder: string;
 let file: string;
@@ -128,8 +128,20 @@ describe("gatehouse audit tail", () => {
 
   it("prints lines as they are in the file", async () => {
     const lines = auditFile(records).text.split("\n");
+    await tailAudit(file, { lines: "2", output: "json" }, streams);
+    expect(said.split("\n")[0]).toBe(lines[2]);
+  });
+
+  it("escapes what moves a cursor in the file's lines", async () => {
+    const hostile = { path: "\u009b2J\u202egpj\u2028" };
+    await writeFile(file, auditFile([record("a", hostile)]).text);
     await tailAudit(file, { lines: "1", output: "json" }, streams);
-    expect(said).toBe(`${lines[3]}\n`);
+    expect(said).toContain('"path":"\\u009b2J\\u202egpj\\u2028"');
+    expect(JSON.parse(said)).toMatchObject({ record: hostile });
+    said = "";
+    await writeFile(file, "\u001b[2J\r\n");
+    await tailAudit(file, { lines: "1", output: "json" }, streams);
+    expect(said).toBe("\\u001b[2J\\u000d\n");
   });
 
   it.each([
@@ -185,6 +197,13 @@ describe("gatehouse audit export", () => {
   ])("writes the records that are asked for: %j", async (options, expected) => {
     expect(await exportAudit([file], { ...options, output: "jsonl" }, streams)).toBe(0);
     expect(ids()).toEqual(expected);
+  });
+
+  it("writes JSON that moves no cursor", async () => {
+    expect(await exportAudit([file], { output: "jsonl" }, streams)).toBe(0);
+    expect(said).toContain("\\u009b");
+    expect(said).not.toMatch(/[\u007f-\u009f\p{Cf}]/u);
+    expect(ids()).toEqual(["a", "b", "c"]);
   });
 
   it("writes CSV that no spreadsheet takes for a formula", async () => {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIp } from "../../../src/attributes/index.js";
+import type { AccessLogSpec } from "../../../src/logs/format-of.js";
 import {
-  type AccessLogSpec,
   accessLogOf,
   builtinProvider,
   checkLogProvider,

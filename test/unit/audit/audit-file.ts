@@ -1,11 +1,6 @@
 import { Buffer } from "node:buffer";
-import {
-  type ChainVerdict,
-  createChain,
-  createVerifier,
-  newChain,
-  type VerifyOptions,
-} from "../../../src/logs/index.js";
+import { createVerifier, type VerifyOptions } from "../../../src/audit/chain-verify.js";
+import { type ChainVerdict, createChain, newChain } from "../../../src/audit/index.js";
 
 /** A file of a chain with these records; times are one second apart. */
 export function auditFile(records: readonly string[], key?: Uint8Array): { text: string; head: string } {

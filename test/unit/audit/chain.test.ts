@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createChain, newChain, readChain } from "../../../src/logs/index.js";
+import { createChain, newChain, readChain } from "../../../src/audit/index.js";
 import { auditFile, verify } from "./audit-file.js";
 
 const records = ['{"decision_id":"a"}', '{"decision_id":"b","reason":"ü"}', '{"decision_id":"c"}'];
