@@ -147,7 +147,7 @@ describe("the context of a span, of what a real Envoy logs", () => {
         streamAccessLogs: (call: grpc.ServerReadableStream<Buffer, Buffer>) => {
           const stream = service.open();
           call.on("error", () => {});
-          call.on("data", (message: Buffer) => stream.receive(message));
+          call.on("data", (message: Buffer) => [...stream.read(message)]);
         },
       },
     );

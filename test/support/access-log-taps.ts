@@ -72,7 +72,7 @@ export async function startLogTap(): Promise<LogTap> {
       StreamAccessLogs: (call: grpc.ServerReadableStream<Buffer, Buffer>) => {
         const stream = service.open();
         call.on("error", () => {});
-        call.on("data", (message: Buffer) => stream.receive(message));
+        call.on("data", (message: Buffer) => [...stream.read(message)]);
       },
     },
   );

@@ -7,6 +7,8 @@ import { said } from "./tags.js";
 /** Distinct workloads that are remembered by what proxies say of them. */
 const maxParties = 10_000;
 const maxReporters = 2_000;
+/** Characters of texts that proxies say, in each memory: a message of theirs is shorter. */
+const maxCharacters = 8 * 1_048_576;
 
 /** Which workload stands at an end. The same facts give the same object, by which label sets are remembered. */
 export interface Parties {
@@ -69,11 +71,11 @@ const noLabels: ReadonlyMap<string, string> = new Map();
 
 /** An empty memory of workloads. */
 export function createParties(): Parties {
-  const parties = new LRUCache<string, Party>({ max: maxParties });
-  const reporters = new LRUCache<string, Reporter>({ max: maxReporters });
+  const parties = memory<Party>(maxParties);
+  const reporters = memory<Reporter>(maxReporters);
   /** Under the texts as they came: to put others together for each entry would cost more than all else here. */
-  const byEndpoint = new LRUCache<string, Party>({ max: maxParties });
-  const byPrincipal = new LRUCache<string, Party>({ max: maxParties });
+  const byEndpoint = memory<Party>(maxParties);
+  const byPrincipal = memory<Party>(maxParties);
   const byWorkload = new WeakMap<Workload, Party>();
 
   function remember(key: string, facts: () => Facts): Party {
@@ -170,6 +172,11 @@ export function createParties(): Parties {
       return party;
     },
   };
+}
+
+/** What is remembered is no longer than a few times its key. */
+function memory<Held extends object>(max: number): LRUCache<string, Held> {
+  return new LRUCache({ max, maxSize: maxCharacters, sizeCalculation: (_, key) => Math.max(1, key.length) });
 }
 
 function toParty(facts: Facts): Party {

@@ -5,7 +5,7 @@ import type { Registry } from "./ends.js";
 import type { Entry } from "./entry.js";
 import { createFlagNames } from "./flags.js";
 import type { Identifier } from "./identifier.js";
-import { countEntries, findIdentifier, readMessage } from "./message.js";
+import { countEntries, findIdentifier, type MessageParts, readMessage } from "./message.js";
 import { createParties } from "./parties.js";
 import { eventOf, type ReportMemory, toReport } from "./report.js";
 import { createAddresses } from "./request.js";
@@ -13,8 +13,8 @@ import { createServices } from "./services.js";
 import { createTexts } from "./text.js";
 
 /**
- * Why an entry became no report: it, or the rest of its message, is none; it is of an upstream log, or of a type that
- * is not known, and would count a request twice; what was done with it failed.
+ * Why an entry became no report: it, or the rest of its message, is none, or it is longer than 256 KiB; it is of an
+ * upstream log, or of a type that is not known, and would count a request twice; what was done with it failed.
  */
 export type AccessLogSkip = "malformed" | "upstream" | "unknown_type" | "failed";
 
@@ -44,8 +44,11 @@ export interface AccessLogStream {
    * afterwards takes no identifier along. Never throws.
    */
   count(bytes: Uint8Array): number;
-  /** Reports the entries of a StreamAccessLogsMessage; gives how many there were. Never throws. */
-  receive(bytes: Uint8Array): number;
+  /**
+   * Reports the entries of a StreamAccessLogsMessage while it is iterated: one at each step, which gives how many
+   * entries are done with it. A message is to be iterated to its end before the next one. Never throws.
+   */
+  read(bytes: Uint8Array): IterableIterator<number>;
   /** Nothing comes any more. */
   close(): void;
 }
@@ -84,38 +87,44 @@ export function createAccessLogService(options: AccessLogOptions): AccessLogServ
       onSkipped(reason);
       onError(error);
     };
-    const take = (entry: Entry): void => {
+    const take = (entry: Entry, by: Reporter): void => {
       const event = eventOf(entry);
       if (event === undefined) {
         onSkipped(upstreamTypes.has(entry.type) ? "upstream" : "unknown_type");
         return;
       }
       try {
-        report(toReport(entry, event, reporter, current(), memory));
+        report(toReport(entry, event, by, current(), memory));
       } catch (error) {
         skip("failed", error);
       }
     };
-    const parts = {
-      identifier: identify,
-      entry: take,
-      malformed: (error: unknown) => skip("malformed", error),
-    };
+    const malformed = (error: unknown): void => skip("malformed", error);
+    function* read(bytes: Uint8Array): Generator<number, void, void> {
+      // Of this message: while it is read another one may be counted that names somebody else.
+      let own = reporter;
+      const parts: MessageParts = {
+        identifier: (identifier) => {
+          identify(identifier);
+          own = reporter;
+        },
+        entry: (entry) => take(entry, own),
+        malformed,
+      };
+      try {
+        yield* readMessage(bytes, memory.texts, parts);
+      } catch (error) {
+        if (error instanceof WireError) malformed(error);
+        else onError(error);
+      }
+    }
     return {
       count(bytes) {
         const identifier = findIdentifier(bytes, memory.texts);
         if (identifier !== undefined) identify(identifier);
         return countEntries(bytes);
       },
-      receive(bytes) {
-        try {
-          readMessage(bytes, memory.texts, parts);
-        } catch (error) {
-          if (error instanceof WireError) skip("malformed", error);
-          else onError(error);
-        }
-        return countEntries(bytes);
-      },
+      read,
       close() {
         reporter = memory.parties.reporter(nobody);
       },

@@ -4,6 +4,8 @@ import { said } from "./tags.js";
 
 /** Distinct services that are remembered by what proxies say of them. */
 const maxServices = 10_000;
+/** Characters of texts that callers and proxies choose, in each memory. */
+const maxCharacters = 4 * 1_048_576;
 
 /** Which service was called. The same facts give the same object. */
 export interface Services {
@@ -24,10 +26,10 @@ type Memory = LRUCache<string, { readonly service: ServiceRef | undefined }>;
 
 /** An empty memory of services. */
 export function createServices(): Services {
-  const byTags: Memory = new LRUCache({ max: maxServices });
-  const byMetadata: Memory = new LRUCache({ max: maxServices });
-  const byCluster: Memory = new LRUCache({ max: maxServices });
-  const byHost: Memory = new LRUCache({ max: maxServices });
+  const byTags = createMemory();
+  const byMetadata = createMemory();
+  const byCluster = createMemory();
+  const byHost = createMemory();
 
   return {
     ofTags(tags) {
@@ -60,6 +62,14 @@ export function createServices(): Services {
       return host === "" ? undefined : remember(byHost, host, () => ofName(host));
     },
   };
+}
+
+function createMemory(): Memory {
+  return new LRUCache({
+    max: maxServices,
+    maxSize: maxCharacters,
+    sizeCalculation: (_, key) => Math.max(1, key.length),
+  });
 }
 
 function remember(memory: Memory, key: string, read: () => ServiceRef | undefined): ServiceRef | undefined {

@@ -7,13 +7,14 @@ import { encode, listening, messageType, type Plain } from "./als-messages.js";
 
 function entriesOf(bytes: Uint8Array): Entry[] {
   const entries: Entry[] = [];
-  readMessage(bytes, createTexts(), {
+  const reading = readMessage(bytes, createTexts(), {
     identifier: () => {},
     entry: (entry) => void entries.push(entry),
     malformed: (error) => {
       throw error;
     },
   });
+  for (const passed of reading) expect(passed).toBeLessThanOrEqual(1);
   return entries;
 }
 

@@ -2,7 +2,11 @@ import { join } from "node:path";
 import protobuf from "protobufjs";
 import type { Workload } from "../../../src/attributes/index.js";
 import type { Registry } from "../../../src/envoy/als/ends.js";
-import { type AccessLogSkip, createAccessLogService } from "../../../src/envoy/index.js";
+import {
+  type AccessLogSkip,
+  type AccessLogStream,
+  createAccessLogService,
+} from "../../../src/envoy/index.js";
 import type { Report } from "../../../src/report/index.js";
 
 const folder = join(import.meta.dirname, "..", "..", "..", "proto");
@@ -72,12 +76,17 @@ export const sidecar: Plain = {
   extensions: [{ name: "envoy.filters.http.router", category: "envoy.filters.http" }],
 };
 
+/** Reads a message to its end; gives how many entries were done with each step. */
+export const readAll = (stream: AccessLogStream, message: Uint8Array): readonly number[] => [
+  ...stream.read(message),
+];
+
 /** A service that keeps what it is told. */
 export interface Listening {
   readonly reports: Report[];
   readonly skipped: AccessLogSkip[];
   readonly errors: unknown[];
-  open(): ReturnType<ReturnType<typeof createAccessLogService>["open"]>;
+  open(): AccessLogStream;
   /** All messages on a stream of their own; gives their reports. */
   receive(...messages: readonly Uint8Array[]): readonly Report[];
 }
@@ -112,7 +121,7 @@ export function listening(surroundings: Surroundings = {}): Listening {
     receive: (...messages) => {
       const before = reports.length;
       const stream = service.open();
-      for (const message of messages) stream.receive(message);
+      for (const message of messages) readAll(stream, message);
       return reports.slice(before);
     },
   };

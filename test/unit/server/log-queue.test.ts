@@ -37,9 +37,12 @@ function setup(limits: Partial<Parameters<typeof createLogQueue>[1]> = {}): Setu
   );
   const stream: LogStream = {
     count: (bytes) => bytes.length,
-    receive: (bytes) => {
-      time += bytes.length;
-      seen.push(Buffer.from(bytes).toString());
+    *read(bytes) {
+      for (const letter of Buffer.from(bytes).toString()) {
+        time += 1;
+        seen.push(letter);
+        yield 1;
+      }
     },
     close: () => void seen.push("end"),
   };
@@ -65,9 +68,34 @@ describe("the queue of access logs", () => {
     for (const text of ["a", "b", "c"]) queue.push(stream, bytes(text));
     turn();
     expect([seen, depth()]).toEqual([["a"], 2]);
+    while (turn());
+    expect([seen, depth()]).toEqual([["a", "b", "c"], 0]);
+  });
+
+  it("stops within a message, and goes on there before all others", () => {
+    const { queue, stream, seen, turn, depth } = setup({ turnMs: 2 });
+    queue.push(stream, bytes("abcde"));
+    queue.push(stream, bytes("fg"));
+    const turns = [];
+    while (turn()) turns.push(`${seen.join("")} ${depth()}`);
+    expect(turns.slice(0, 4)).toEqual(["ab 5", "abcd 3", "abcdef 1", "abcdefg 0"]);
+  });
+
+  it("makes room as a message is read", () => {
+    const { queue, stream, seen, turn, dropped } = setup({ turnMs: 3 });
+    queue.push(stream, bytes("abcdefghij"));
     turn();
-    turn();
-    expect([seen, depth(), turn()]).toEqual([["a", "b", "c"], 0, false]);
+    queue.push(stream, bytes("klmn"));
+    queue.push(stream, bytes("xyz"));
+    while (turn());
+    expect([seen.join(""), dropped()]).toEqual(["abcdefghijxyz", 4]);
+  });
+
+  it("goes on by the count where a message ends before its entries do", () => {
+    const { queue, stream, depth, turn } = setup();
+    queue.push({ ...stream, count: () => 5 }, bytes("ab"));
+    while (turn());
+    expect(depth()).toBe(0);
   });
 
   it("throws a message away whole that does not fit, and counts its entries", () => {
@@ -76,7 +104,7 @@ describe("the queue of access logs", () => {
     queue.push(stream, bytes("abc"));
     queue.push(stream, bytes("xy"));
     while (turn());
-    expect([seen, dropped()]).toEqual([["12345678", "xy"], 3]);
+    expect([seen.join(""), dropped()]).toEqual(["12345678xy", 3]);
   });
 
   it("is bounded in bytes too", () => {
@@ -116,11 +144,12 @@ describe("the queue of access logs", () => {
     expect(seen).toEqual(["a", "end"]);
   });
 
-  it("reads all at once when it is told to", () => {
-    const { queue, stream, seen, depth } = setup();
-    for (const text of ["a", "b", "c"]) queue.push(stream, bytes(text));
+  it("reads all at once when it is told to, the rest of what was begun too", () => {
+    const { queue, stream, seen, depth, turn } = setup();
+    for (const text of ["ab", "c", "d"]) queue.push(stream, bytes(text));
+    turn();
     queue.flush();
-    expect([seen, depth()]).toEqual([["a", "b", "c"], 0]);
+    expect([seen, depth()]).toEqual([["a", "b", "c", "d"], 0]);
   });
 
   it("loses nothing that it does not count", () => {
