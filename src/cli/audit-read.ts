@@ -5,6 +5,7 @@ import { parseTimeMs } from "../documents/index.js";
 import { auditLines, codeOf } from "./audit.js";
 import { lastLines } from "./audit-lines.js";
 import { type AuditRecord, auditColumns, readAuditRecord, toCsv, toSentence } from "./audit-record.js";
+import { escapeJson } from "./escape-json.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
 /** What `gatehouse audit tail` is told. */
@@ -13,7 +14,7 @@ export interface AuditTailOptions {
   readonly lines?: string | undefined;
   /** Goes on until it is stopped. */
   readonly follow?: boolean | undefined;
-  /** `text`: one line for a person; `json`: lines as they are in the file. */
+  /** `text`: one line for a person; `json`: lines as they are in the file, escaped for terminals. */
   readonly output: string;
 }
 
@@ -83,7 +84,7 @@ async function printFrom(file: string, from: number, output: string, streams: St
       if (!ended) break;
       position += bytes.length + 1;
       const record = readAuditRecord(bytes);
-      if (output === "json") streams.out(`${bytes.toString("utf8")}\n`);
+      if (output === "json") streams.out(`${escapeJson(bytes.toString("utf8"))}\n`);
       else if (record !== undefined) streams.out(`${toSentence(record)}\n`);
     }
   }
@@ -120,7 +121,7 @@ export async function exportAudit(
 }
 
 function toJsonLine({ seq, hash, record }: AuditRecord): string {
-  return `${JSON.stringify({ seq, ...record, hash })}\n`;
+  return `${escapeJson(JSON.stringify({ seq, ...record, hash }))}\n`;
 }
 
 /** A line of the chain itself: its beginning, a new file, a piece that a crash left. */

@@ -4,6 +4,7 @@ import { adviseOn, describeDecision, type JoinedRecord, sayInOneLine } from "../
 import { askAdmin } from "./admin-client.js";
 import { followDecisions } from "./decisions-follow.js";
 import { type DecisionPorts, withProcess } from "./decisions-ports.js";
+import { escapeJson } from "./escape-json.js";
 import { type ExitCode, exit, type Streams } from "./streams.js";
 
 /** What `gatehouse decisions` is told. */
@@ -190,13 +191,4 @@ function lineOf(record: ShownRecord, output: string): string {
   if (output === "json") return escapeJson(JSON.stringify(record));
   const id = record.decision_id === null ? "" : ` (${sayInOneLine(record.decision_id)})`;
   return `${sayInOneLine(record.time)} ${describeDecision(read(record))}${id}`;
-}
-
-/** JSON leaves alone what terminals obey (C1) and what turns text around. */
-function escapeJson(json: string): string {
-  return json.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (character) =>
-    [...Array(character.length).keys()]
-      .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`)
-      .join(""),
-  );
 }

@@ -1,6 +1,7 @@
 import { type Code, codes, type Diagnostic, type Path } from "../diagnostics/index.js";
 import { checkFormat } from "../logs/index.js";
 import {
+  keysRead,
   type Metric,
   metricClashes,
   providersNamed,
@@ -9,6 +10,7 @@ import {
 } from "../report/index.js";
 import type { Mesh } from "./mesh.js";
 import type { DocumentReading, Placement } from "./reading.js";
+import { tokenPlaces } from "./telemetry.js";
 
 type Diagnose = (
   placement: Placement,
@@ -40,12 +42,64 @@ export function telemetryFindings(
         })),
     );
   const telemetries = held<Telemetry>("Telemetry");
+  const metrics = held<Metric>("Metric");
+  const credentials = credentialsOf(placements);
   return [
     ...telemetries.flatMap((one) => unknownProviders(one, mesh)),
     ...telemetries.flatMap(badFormats),
     ...secondTelemetries(telemetries),
-    ...clashes(held<Metric>("Metric")),
+    ...clashes(metrics),
+    ...telemetries.flatMap((one) => shownByTags(one, credentials)),
+    ...metrics.flatMap((one) => shownByLabels(one, credentials)),
   ];
+}
+
+/** Where requests carry credentials. */
+interface Credentials {
+  readonly headers: ReadonlySet<string>;
+  readonly params: ReadonlySet<string>;
+}
+
+function credentialsOf(placements: readonly Placement[]): Credentials {
+  const documents = placements.flatMap(({ reading }) => reading.documents);
+  const places = tokenPlaces(documents.filter(({ spec }) => spec !== undefined));
+  return {
+    headers: new Set(places.flatMap(({ headers }) => headers.map(({ name }) => name.toLowerCase()))),
+    params: new Set(places.flatMap(({ params }) => params)),
+  };
+}
+
+function shownByTags({ spec, say }: Held<Telemetry>, credentials: Credentials): Diagnostic[] {
+  return spec.metrics.flatMap(({ overrides }, i) =>
+    overrides.flatMap(({ labels }, j) =>
+      labels.flatMap(([name, change]) => {
+        if (!("value" in change)) return [];
+        const path = ["spec", "metrics", i, "overrides", j, "tagOverrides", name, "value"];
+        return shownBy(change.value, credentials).map((what) => say(codes.labelShowsCredential, path, what));
+      }),
+    ),
+  );
+}
+
+function shownByLabels({ spec, say }: Held<Metric>, credentials: Credentials): Diagnostic[] {
+  return spec.labels.flatMap(([name, source]) =>
+    shownBy(source, credentials).map((what) =>
+      say(codes.labelShowsCredential, ["spec", "labels", name], what),
+    ),
+  );
+}
+
+/** What an expression says of credentials, each once. */
+function shownBy(source: string, credentials: Credentials): readonly string[] {
+  const { headers, params } = keysRead(source);
+  const behind = "holds a credential, expected a label that shows none";
+  const messages = [
+    ...headers.filter((name) => credentials.headers.has(name)).map((name) => `header \`${name}\` ${behind}`),
+    ...params
+      .filter((name) => credentials.params.has(name))
+      .map((name) => `query parameter \`${name}\` ${behind}`),
+  ];
+  return [...new Set(messages)];
 }
 
 function unknownProviders({ spec, say }: Held<Telemetry>, { extensionProviders }: Mesh): Diagnostic[] {

@@ -189,7 +189,7 @@ function compileText(text: string, places: readonly TokenPlaces[]): (report: Rep
 }
 
 /** Wherever a credential is read from, it is not shown. */
-function tokenPlaces(resources: readonly Resource[]): readonly TokenPlaces[] {
+export function tokenPlaces(resources: readonly Pick<Resource, "kind" | "spec">[]): readonly TokenPlaces[] {
   return resources.flatMap(({ kind, spec }) => {
     if (kind === "RequestAuthentication") {
       return (spec as RequestAuthentication).rules.map(({ places }) => places);

@@ -42,4 +42,10 @@ export const telemetryCodes = {
     title: "label shows what stands in queries",
     help: "Queries hold tokens and personal data, and whoever may read `/metrics` would see them. Clients choose them freely, too, so that the label soon says `other`. Use `request.url_path`, best in `pathTemplate()`.",
   },
+  labelShowsCredential: {
+    code: "GH0908",
+    severity: "error",
+    title: "label shows a credential",
+    help: "A RequestAuthentication, TokenIntrospection or ApiKeys reads a token or key from this header or query parameter, and whoever may read `/metrics` could use it. Take another label: `request.auth.principal`, or a custom tag of the access log that holds no secret.",
+  },
 } as const;

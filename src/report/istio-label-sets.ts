@@ -25,6 +25,9 @@ export interface LabelSets<Held> {
  */
 const MAX_SETS = 8192;
 
+/** So many characters of their values, too: callers and proxies choose some of them, at any length. */
+const MAX_CHARACTERS = 8 * 1_048_576;
+
 /** Codes and flags, of one call under one principal, that are searched in turn. */
 const MAX_ALIKE = 256;
 
@@ -36,6 +39,7 @@ export function createLabelSets<Held>(): LabelSets<Held> {
   /** Parties and services by identity; the principal is the only text of a caller's that may be of any number. */
   const bySource = new Map<Party | undefined, ByDestination<Held>>();
   let size = 0;
+  let characters = 0;
   let last: Report | undefined;
   let facts: LabelFacts | undefined;
   let lastSet: LabelSet<Held> | undefined;
@@ -66,15 +70,18 @@ export function createLabelSets<Held>(): LabelSets<Held> {
   }
 
   function remember(report: Report, sets: LabelSet<Held>[], set: LabelSet<Held>): void {
-    if (size >= MAX_SETS) {
+    const length = lengthOf(set);
+    if (size >= MAX_SETS || characters + length > MAX_CHARACTERS) {
       bySource.clear();
       size = 0;
+      characters = 0;
       alike(report, set.facts.sourcePrincipal).push(set);
     } else {
       if (sets.length >= MAX_ALIKE) sets.length = 0;
       sets.push(set);
     }
     size += 1;
+    characters += length;
   }
 
   return {
@@ -104,6 +111,12 @@ function within<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const made = make();
   map.set(key, made);
   return made;
+}
+
+function lengthOf({ values }: LabelSet<unknown>): number {
+  let length = 0;
+  for (const value of values) length += value.length;
+  return length;
 }
 
 /** But for the principal of the source. */

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { toText } from "../attributes/index.js";
 import type { Party, Report } from "./report.js";
 
@@ -72,10 +73,11 @@ export function factsOf(report: Report): LabelFacts {
   const local = isClient || tls === undefined ? "" : tls.localPrincipal;
   return {
     reporter,
-    sourcePrincipal: said(customTags.get("source_principal")) || peer,
+    sourcePrincipal: cut(said(customTags.get("source_principal")) || peer),
     // A waypoint's own certificate is not its destination's.
-    destinationPrincipal:
+    destinationPrincipal: cut(
       said(customTags.get("destination_principal")) || (reporter === "waypoint" ? "" : local),
+    ),
     security: securityOf(isClient, peer, local),
     serviceName: serviceNameOf(report),
     protocol,
@@ -83,6 +85,15 @@ export function factsOf(report: Report): LabelFacts {
     grpcStatus: protocol === "grpc" && response?.grpcStatus !== undefined ? `${response.grpcStatus}` : "",
     flags: report.flags,
   };
+}
+
+/** One more than what series take as a value: it is `other` there, like all that begins so. */
+const MAX_PRINCIPAL = 257;
+
+function cut(text: string): string {
+  if (text.length <= MAX_PRINCIPAL) return text;
+  // A copy: a slice would keep the whole text in memory.
+  return Buffer.from(text.slice(0, MAX_PRINCIPAL)).toString();
 }
 
 /** Only the server's side has both certificates of a connection. */

@@ -1,7 +1,9 @@
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import { nameOf, wrongType } from "../documents/index.js";
 import { checkExpression, type ExpressionType } from "../expressions/index.js";
+import { keysRead } from "./keys-read.js";
 import { reportVocabulary } from "./vocabulary.js";
+import { isUrlHeader } from "./vocabulary-attribute.js";
 
 /** Longest expression, in characters. */
 const MAX_LENGTH = 16_384;
@@ -33,17 +35,22 @@ export function readReportExpression(
   return problems.length === 0 ? value : undefined;
 }
 
-const withQuery = /\brequest\.(?:path|query|query_params)\b/;
+const withQuery = /\brequest\.(?:path|query|query_params|referer)\b/;
 const inTemplate = /\bpathTemplate\(\s*request\.path\b/g;
 
 /** An expression that becomes the value of a label. */
 export function readLabelExpression(value: unknown, at: Path, out: Finding[]): string | undefined {
   const source = readReportExpression(value, "scalar", at, out);
-  if (source !== undefined && withQuery.test(source.replace(inTemplate, ""))) {
+  if (source !== undefined && showsQuery(source)) {
     const message = "reads the query, so that what clients send there is shown; expected `request.url_path`";
     out.push(finding(codes.labelShowsQuery, at, message));
   }
   return source;
+}
+
+function showsQuery(source: string): boolean {
+  if (withQuery.test(source.replace(inTemplate, ""))) return true;
+  return keysRead(source).headers.some(isUrlHeader);
 }
 
 /** Prometheus' own: bounds of buckets and of summaries. */

@@ -94,6 +94,27 @@ export function isSecretHeader(name: string): boolean {
   return secretHeaders.has(lower) || secretName.test(lower);
 }
 
+/** Headers that hold a URL, and so perhaps a query. */
+const urlHeaders: ReadonlySet<string> = new Set([
+  ":path",
+  "content-location",
+  "location",
+  "referer",
+  "x-envoy-original-path",
+  "x-forwarded-path",
+  "x-forwarded-uri",
+  "x-forwarded-url",
+  "x-original-path",
+  "x-original-uri",
+  "x-original-url",
+  "x-rewrite-url",
+]);
+
+/** Whether values of the header are URLs, and so perhaps hold a query. */
+export function isUrlHeader(name: string): boolean {
+  return urlHeaders.has(name.toLowerCase());
+}
+
 /** Headers by lower-case name with one value each; secret ones have no value. */
 export const responseHeaders: MapOperations<ReadonlyMap<string, ByteString>> = {
   get: (source, key, budget) => {

@@ -46,31 +46,34 @@ export interface OutletLink extends Outlet {
 
 /** So many lines, and so many spans, wait for the primary. */
 const MAX_WAITING = 10_000;
+/** And so many characters of lines, of spans, and of lines that have to be on disk: each may be long. */
+const MAX_WAITING_CHARACTERS = 32 * 1_048_576;
 /** So many go in one message, so that reading it does not hold up the primary. */
 const BATCH = 500;
+/** Nor more characters than this, but for one that is longer. */
+const BATCH_CHARACTERS = 4 * 1_048_576;
 /** A line of which the primary has said nothing by then, after its own second: the check is refused. */
 const STORE_MS = 1_500;
 
 /** A worker's way to the sinks of the primary. */
 export function createOutletLink(ports: OutletLinkPorts): OutletLink {
   const { send, ask, later, soon, schedule, onDropped } = ports;
-  let lines: LogLine[] = [];
-  let spans: Span[] = [];
+  const lines = createWaiting(lengthOfLine);
+  const spans = createWaiting(lengthOfSpan);
   let questions: StoreQuestion[] = [];
   const waiting = new Map<number, { readonly settle: (error: Error | undefined) => void }>();
+  let waitingCharacters = 0;
   let nextId = 0;
   let isUnderWay = false;
   let isScheduled = false;
 
   const sendBatch = (): void => {
-    const batch = { lines: lines.slice(0, BATCH), spans: spans.slice(0, BATCH) };
+    const batch = { lines: lines.take(), spans: spans.take() };
     if (batch.lines.length + batch.spans.length === 0) return;
-    lines = lines.slice(BATCH);
-    spans = spans.slice(BATCH);
     isUnderWay = true;
     send(batch, () => {
       isUnderWay = false;
-      if (lines.length + spans.length > 0) sendBatch();
+      if (lines.count() + spans.count() > 0) sendBatch();
     });
   };
 
@@ -91,30 +94,30 @@ export function createOutletLink(ports: OutletLinkPorts): OutletLink {
 
   return {
     write(line) {
-      if (lines.length >= MAX_WAITING) return onDropped(line.sink);
-      lines.push(line);
-      wake();
+      if (lines.push(line)) wake();
+      else onDropped(line.sink);
     },
     export(span) {
-      if (spans.length >= MAX_WAITING) return onDropped(span.provider);
-      spans.push(span);
-      wake();
+      if (spans.push(span)) wake();
+      else onDropped(span.provider);
     },
     store: (line) =>
       new Promise((resolve, reject) => {
-        if (waiting.size >= MAX_WAITING) {
+        const length = lengthOfLine(line);
+        if (waiting.size >= MAX_WAITING || waitingCharacters + length > MAX_WAITING_CHARACTERS) {
           onDropped(line.sink);
           return reject(new Error("too many records wait for the disk"));
         }
         const id = nextId++;
         const settle = (error: Error | undefined): void => {
           cancel();
-          waiting.delete(id);
+          if (waiting.delete(id)) waitingCharacters -= length;
           if (error === undefined) resolve();
           else reject(error);
         };
         const cancel = schedule(STORE_MS, () => settle(new Error("the record was not on disk in time")));
         waiting.set(id, { settle });
+        waitingCharacters += length;
         if (questions.length === 0) soon(askAll);
         questions.push({ id, line });
       }),
@@ -125,7 +128,59 @@ export function createOutletLink(ports: OutletLinkPorts): OutletLink {
       }
     },
     flush() {
-      while (lines.length + spans.length > 0) sendBatch();
+      while (lines.count() + spans.count() > 0) sendBatch();
     },
   };
+}
+
+/** What waits for the primary, bounded by number and by length. */
+interface Waiting<Item> {
+  /** False: it does not fit. */
+  push(item: Item): boolean;
+  /** The first ones, as many as go in one message. */
+  take(): Item[];
+  count(): number;
+}
+
+function createWaiting<Item>(lengthOf: (item: Item) => number): Waiting<Item> {
+  let items: Item[] = [];
+  let characters = 0;
+  return {
+    push(item) {
+      const length = lengthOf(item);
+      if (items.length >= MAX_WAITING || characters + length > MAX_WAITING_CHARACTERS) return false;
+      items.push(item);
+      characters += length;
+      return true;
+    },
+    take() {
+      let end = 0;
+      let taken = 0;
+      for (const item of items.slice(0, BATCH)) {
+        const length = lengthOf(item);
+        if (end > 0 && taken + length > BATCH_CHARACTERS) break;
+        end += 1;
+        taken += length;
+      }
+      const batch = items.slice(0, end);
+      items = items.slice(end);
+      characters -= taken;
+      return batch;
+    },
+    count: () => items.length,
+  };
+}
+
+function lengthOfLine({ text, fields }: LogLine): number {
+  return text.length + (fields === undefined ? 0 : lengthOfValues(fields));
+}
+
+function lengthOfSpan({ name, statusMessage, traceState, attributes }: Span): number {
+  return name.length + statusMessage.length + traceState.length + lengthOfValues(attributes);
+}
+
+function lengthOfValues(values: Readonly<Record<string, string | number | boolean>>): number {
+  let length = 0;
+  for (const value of Object.values(values)) if (typeof value === "string") length += value.length;
+  return length;
 }

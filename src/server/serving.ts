@@ -16,6 +16,7 @@ import { createBuilder } from "./builder.js";
 import type { ConfigChange } from "./configuration.js";
 import { createCounters } from "./counters.js";
 import { watchEventLoop } from "./event-loop.js";
+import { createFailures } from "./failures.js";
 import { createTransport } from "./grpc.js";
 import { createObserver, type Observe } from "./observe.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
@@ -116,11 +117,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       outlet,
     }),
   });
-  const onError = (where: "decode" | "check" | "rate_limit", err: unknown): void => {
-    metrics.failed(where);
-    const what = where === "rate_limit" ? "rate limit call" : "check";
-    logger.error({ err, where }, `${what} could not be answered, refused`);
-  };
+  const onError = createFailures({ metrics, logger, now });
   const transport = createTransport({
     authorization: createAuthorization({
       current: () => (options.decides ? current : undefined),

@@ -35,7 +35,7 @@ const dropped: MetricDefinition = {
   labels: [{ name: "reason", values: ["queue_full", "malformed", "upstream", "unknown_type", "failed"] }],
   startsAtZero: true,
   more:
-    "`queue_full`: more came than could be read. `malformed`: the entry, or the rest of its message, is none" +
+    "`queue_full`: more came than could be read. `malformed`: the entry, or the rest of its message, is none, or longer than 256 KiB" +
     " (counted once for the rest). `upstream`, `unknown_type`: entries of an upstream log or of a type that is not" +
     " known, which would count a request twice. `failed`: an internal error.",
 };

@@ -12,7 +12,10 @@ export interface DecisionRing {
   list(filter: DecisionFilter): JoinedRecord[];
   /** The decisions that were pushed since the last call, as many of them as are still held, oldest first. */
   takeNew(): DecisionRecord[];
-  /** Where reports are forwarded: those since the last call, the last ones where there were too many. */
+  /**
+   * Where reports are forwarded: those since the last call, in their order. Where there were too many the last ones, and
+   * before them those of refusals that an upstream answered.
+   */
   takeNewServed(): ServedRecord[];
 }
 
@@ -23,6 +26,9 @@ export interface DecisionRingOptions {
   /** Told once of each decision that refused what an upstream answered nevertheless. Must not throw. */
   readonly onAlarm?: (record: JoinedRecord) => void;
 }
+
+/** So many reports of refusals that were served are forwarded beside the last ones, whatever else was reported. */
+const MAX_ALARMS = 100;
 
 interface Slot {
   decision: KnownDecision;
@@ -41,6 +47,8 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
   const slots: Slot[] = [];
   const index = new Map<string, Slot>();
   const waiting: ServedRecord[] = [];
+  /** Older than all that is waiting. */
+  const alarms: ServedRecord[] = [];
   let [pushed, taken, changes, reports] = [0, 0, 0, 0];
 
   const add = (decision: KnownDecision, knownFrom: Slot["knownFrom"]): Slot => {
@@ -104,6 +112,11 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
     },
     served(record) {
       if (options.forwards === true) {
+        const overwritten = waiting[reports % capacity];
+        // INVARIANT: no flood of reports hides that a refusal was served.
+        if (overwritten !== undefined && tellsAlarm(overwritten) && alarms.length < MAX_ALARMS) {
+          alarms.push(overwritten);
+        }
         waiting[reports % capacity] = record;
         reports += 1;
         return;
@@ -142,7 +155,7 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
       const oldest = reports > capacity ? reports % capacity : 0;
       reports = 0;
       const records = waiting.splice(0);
-      return oldest === 0 ? records : [...records.slice(oldest), ...records.slice(0, oldest)];
+      return [...alarms.splice(0), ...records.slice(oldest), ...records.slice(0, oldest)];
     },
   };
 }
@@ -185,6 +198,10 @@ function show({ decision, outcome, knownFrom, response, seq, cursor }: Slot): Jo
 /** Until a proxy says more, what was answered is what happened. */
 function answered({ allowed }: KnownDecision): DecisionOutcome {
   return allowed === false ? "denied" : "allowed";
+}
+
+function tellsAlarm({ decision, outcome }: ServedRecord): boolean {
+  return outcomeOf(decision, outcome) === "denied_but_served";
 }
 
 function outcomeOf(decision: KnownDecision, outcome: ServedRecord["outcome"]): DecisionOutcome {

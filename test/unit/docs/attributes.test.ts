@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { type Attributes, parseIp } from "../../../src/attributes/index.js";
 import { compileExpression, requestVocabulary, type Vocabulary } from "../../../src/expressions/index.js";
-import { type Report, reportVocabulary } from "../../../src/report/index.js";
+import type { Report } from "../../../src/report/index.js";
+import { reportVocabulary } from "../../../src/report/vocabulary.js";
 import { aRequest, aWorkload } from "../../support/request.js";
 
 // docs/attributes.md says what is known when; this holds its table to the vocabularies, and to what a real Envoy sent.

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { requestVocabulary, type Vocabulary } from "../../../src/expressions/index.js";
 import { typeName } from "../../../src/expressions/type.js";
 import { decisionVocabulary } from "../../../src/logs/decision-vocabulary.js";
-import { type CheckOutcomeAtProxy, reportVocabulary } from "../../../src/report/index.js";
+import type { CheckOutcomeAtProxy } from "../../../src/report/index.js";
+import { reportVocabulary } from "../../../src/report/vocabulary.js";
 
 // docs/expressions.md lists the attributes that expressions know, each with its type; this holds it to the source.
 

@@ -1,21 +1,20 @@
 import type { Workload } from "../../../src/attributes/index.js";
 import type { Parsed, ResourceDocument } from "../../../src/documents/index.js";
 import { selects } from "../../../src/istio/index.js";
+import type { MetricLimits } from "../../../src/report/custom-metric.js";
 import {
-  type CompiledReportPlans,
   compileReportPlans,
   type Metric,
-  type MetricLimits,
   type Party,
   parseMetric,
   parseTelemetry,
   type Report,
   type Reporter,
   type ReportObserver,
-  type ReportPlansInput,
   type Telemetry,
 } from "../../../src/report/index.js";
 import { createIstioMetrics } from "../../../src/report/istio-metrics.js";
+import type { CompiledReportPlans, ReportPlansInput } from "../../../src/report/plans.js";
 import { createSeriesStore, type SeriesMetric, type SeriesStore } from "../../../src/series/index.js";
 import { aRequest, aWorkload } from "../../support/request.js";
 

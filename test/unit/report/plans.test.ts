@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ReportPlansInput } from "../../../src/report/index.js";
+import type { ReportPlansInput } from "../../../src/report/plans.js";
 import { aBench, aMetric, aReport, aReporter, aTelemetry, stranger } from "./metric-kit.js";
 
 const root = "istio-system";

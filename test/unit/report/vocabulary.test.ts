@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIp } from "../../../src/attributes/index.js";
 import { checkExpression, compileExpression, ExpressionError } from "../../../src/expressions/index.js";
-import { type Report, reportVocabulary } from "../../../src/report/index.js";
+import type { Report } from "../../../src/report/index.js";
+import { reportVocabulary } from "../../../src/report/vocabulary.js";
 import { aRequest } from "../../support/request.js";
 import { aConnection, aReport } from "./metric-kit.js";
 

@@ -81,6 +81,44 @@ describe("a worker's way to the sinks", () => {
     expect(batches.flatMap(({ lines }) => lines).length).toBe(10_001);
   });
 
+  it("is bounded by the length of what waits, and of a message", () => {
+    const { link, batches, dropped, run, sent } = setup();
+    const long = "x".repeat(1_048_576);
+    for (let i = 0; i < 40; i++) link.write(line(long));
+    expect(dropped.length).toBe(8);
+    run();
+    expect(batches[0]?.lines.length).toBe(4);
+    sent();
+    expect(batches[1]?.lines.length).toBe(4);
+    for (let i = 0; i < 10; i++) link.write({ ...line(""), fields: { path: long } });
+    expect(dropped.length).toBe(10);
+    link.flush();
+    expect(batches.flatMap(({ lines }) => lines).length).toBe(40);
+  });
+
+  it("sends a line that is longer than a message alone", () => {
+    const { link, batches, run, sent } = setup();
+    for (const length of [5_000_000, 1, 1]) link.write(line("x".repeat(length)));
+    run();
+    sent();
+    expect(batches.map(({ lines }) => lines.length)).toEqual([1, 2]);
+  });
+
+  it("refuses to hold more characters for the disk than fit, until some are there", async () => {
+    const { link, dropped, run } = setup();
+    const long = line("x".repeat(16 * 1_048_576));
+    const first = [link.store(long), link.store(long)];
+    await expect(link.store(line("y"))).rejects.toThrow("too many");
+    expect(dropped).toEqual(["log"]);
+    run();
+    link.stored([0, 1], []);
+    await Promise.all(first);
+    const next = link.store(line("y"));
+    run();
+    link.stored([2], []);
+    await next;
+  });
+
   it("tells whoever waits for the disk what became of the line", async () => {
     const { link, asked, run } = setup();
     const outcomes = Promise.allSettled(["a", "b"].map((text) => link.store(line(text))));

@@ -183,6 +183,23 @@ describe("forwarding", () => {
     expect(ring.takeNewServed()).toHaveLength(1);
   });
 
+  it("forwards reports of refusals that were served, whatever flood of others comes", () => {
+    const ring = createDecisionRing(3, { forwards: true });
+    const report = (id: string, outcome: "allowed" | "denied_but_served"): void =>
+      ring.served(aServed({ check: { decisionId: id, ...(outcome !== "allowed" && refused), outcome } }));
+    report("alarm", "denied_but_served");
+    for (let i = 0; i < 7; i += 1) report(`d-${i}`, "allowed");
+    expect(ring.takeNewServed().map((one) => one.decision_id)).toEqual(["alarm", "d-4", "d-5", "d-6"]);
+    expect(ring.takeNewServed()).toEqual([]);
+    for (let i = 0; i < 300; i += 1) report(`a-${i}`, "denied_but_served");
+    expect(ring.takeNewServed().map((one) => one.decision_id)).toEqual([
+      ...Array.from({ length: 100 }, (_, i) => `a-${i}`),
+      "a-297",
+      "a-298",
+      "a-299",
+    ]);
+  });
+
   it("takes no record that is known from a report alone for a decision", () => {
     const ring = createDecisionRing(3);
     ring.served(aServed({ check: { decisionId: "elsewhere" } }));
