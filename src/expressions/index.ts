@@ -2,6 +2,7 @@ export { addressText } from "./address-text.js";
 export { checkExpression, compileExpression } from "./compile.js";
 export type { Expression, ExpressionInput, ExpressionProblem, ExpressionType } from "./expression.js";
 export { ExpressionError } from "./expression-error.js";
+export { readExpression } from "./read-expression.js";
 export { requestVocabulary } from "./request-vocabulary.js";
 export { textOf } from "./text.js";
 export { listOf, mapOf, type Type, types } from "./type.js";

@@ -1,6 +1,6 @@
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
 import { asFields, type Fields, readText, wrongType } from "../documents/index.js";
-import { readExpression } from "./parse-expression.js";
+import { readExpression } from "../expressions/index.js";
 import type { Dimension } from "./quota.js";
 
 /** More are hardly meant, and each is evaluated for each request. */
@@ -31,7 +31,7 @@ function readMapping(given: unknown, at: Path, out: Finding[]): readonly Dimensi
   }
   return Object.entries(given).flatMap(([name, value]) => {
     if (name === "") out.push(finding(codes.emptyValue, at, "name of a dimension is empty"));
-    const text = readExpression(value, "scalar", [...at, name], out);
+    const text = readExpression(value, { type: "scalar", at: [...at, name] }, out);
     return text === undefined ? [] : [{ name, value: text }];
   });
 }
@@ -52,7 +52,7 @@ function readList(given: readonly unknown[], at: Path, out: Finding[]): readonly
 }
 
 function readPlain(text: string, at: Path, out: Finding[]): Dimension | undefined {
-  const value = readExpression(text, "scalar", at, out);
+  const value = readExpression(text, { type: "scalar", at }, out);
   return value === undefined ? undefined : { name: value.trim(), value };
 }
 
@@ -62,6 +62,6 @@ function readNamed(item: unknown, at: Path, out: Finding[]): Dimension | undefin
   const name = readText(fields, "name", at, out);
   if (fields["name"] === undefined) out.push(wrongType(undefined, [...at, "name"], "a string"));
   if (name === "") out.push(finding(codes.emptyValue, [...at, "name"], "name of a dimension is empty"));
-  const value = readExpression(fields["value"], "scalar", [...at, "value"], out);
+  const value = readExpression(fields["value"], { type: "scalar", at: [...at, "value"] }, out);
   return name === undefined || value === undefined ? undefined : { name, value };
 }

@@ -7,11 +7,11 @@ import {
   readSelector,
   wrongType,
 } from "../documents/index.js";
+import { readExpression } from "../expressions/index.js";
 import { MAX_UNITS } from "./charges.js";
 import { constantCost } from "./compile-quota.js";
 import { readAllowance } from "./parse-allowance.js";
 import { readDimensions } from "./parse-dimensions.js";
-import { readExpression } from "./parse-expression.js";
 import { readOverrides } from "./parse-overrides.js";
 import { readRateLimitService } from "./parse-rate-limit-service.js";
 import { readResponse } from "./parse-response.js";
@@ -110,7 +110,7 @@ function readOptional(
   type: "bool" | "string",
   out: Finding[],
 ): string | undefined {
-  return spec[key] === undefined ? undefined : readExpression(spec[key], type, ["spec", key], out);
+  return spec[key] === undefined ? undefined : readExpression(spec[key], { type, at: ["spec", key] }, out);
 }
 
 /** A number is as good as the text of one. */
@@ -118,7 +118,7 @@ function readCost(spec: Fields, allowance: Allowance | undefined, out: Finding[]
   const at: Path = ["spec", "cost"];
   const given = spec["cost"];
   if (given === undefined) return undefined;
-  const text = typeof given === "number" ? String(given) : readExpression(given, "int", at, out);
+  const text = typeof given === "number" ? String(given) : readExpression(given, { type: "int", at }, out);
   if (text === undefined) return undefined;
   const units = typeof given === "number" ? given : constantCost(text);
   if (units === undefined) return text;

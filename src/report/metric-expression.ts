@@ -1,12 +1,8 @@
 import { codes, type Finding, finding, type Path, show } from "../diagnostics/index.js";
-import { nameOf, wrongType } from "../documents/index.js";
-import { checkExpression, type ExpressionType } from "../expressions/index.js";
+import { type ExpressionType, readExpression } from "../expressions/index.js";
 import { keysRead } from "./keys-read.js";
 import { reportVocabulary } from "./vocabulary.js";
 import { isUrlHeader } from "./vocabulary-attribute.js";
-
-/** Longest expression, in characters. */
-const MAX_LENGTH = 16_384;
 
 /** An expression over reports; undefined when it is none, with findings at their places in its text. */
 export function readReportExpression(
@@ -15,24 +11,7 @@ export function readReportExpression(
   at: Path,
   out: Finding[],
 ): string | undefined {
-  if (typeof value !== "string") {
-    out.push(wrongType(value, at, "a CEL expression as a string"));
-    return undefined;
-  }
-  if (value.trim() === "") {
-    out.push(finding(codes.emptyValue, at, "empty value, expected a CEL expression"));
-    return undefined;
-  }
-  if (value.length > MAX_LENGTH) {
-    const message = `${nameOf(at)} has ${value.length} characters, expected at most ${MAX_LENGTH}`;
-    out.push(finding(codes.tooMany, at, message));
-    return undefined;
-  }
-  const problems = checkExpression(value, type, reportVocabulary);
-  for (const { message, line, column } of problems) {
-    out.push({ ...finding(codes.badExpression, at, message), place: { file: undefined, line, column } });
-  }
-  return problems.length === 0 ? value : undefined;
+  return readExpression(value, { type, at, vocabulary: reportVocabulary }, out);
 }
 
 const withQuery = /\brequest\.(?:path|query|query_params|referer)\b/;

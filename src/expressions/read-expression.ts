@@ -1,15 +1,25 @@
 import { codes, type Finding, finding, type Path } from "../diagnostics/index.js";
 import { nameOf, wrongType } from "../documents/index.js";
-import { checkExpression, type ExpressionType } from "../expressions/index.js";
+import { checkExpression } from "./compile.js";
+import type { ExpressionType } from "./expression.js";
+import { requestVocabulary } from "./request-vocabulary.js";
+import type { Vocabulary } from "./vocabulary.js";
 
 /** Longest expression, in characters. */
 const MAX_LENGTH = 16_384;
 
-/** An expression of this type; undefined when it is none, with findings at their places in its text. */
+/** Where an expression stands in a document, and what it has to be. */
+interface ExpressionPlace {
+  readonly type: ExpressionType;
+  readonly at: Path;
+  /** Absent: that of requests. */
+  readonly vocabulary?: Vocabulary<never>;
+}
+
+/** An expression of a document; undefined when it is none, with findings at their places in its text. */
 export function readExpression(
   value: unknown,
-  type: ExpressionType,
-  at: Path,
+  { type, at, vocabulary = requestVocabulary }: ExpressionPlace,
   out: Finding[],
 ): string | undefined {
   if (typeof value !== "string") {
@@ -25,7 +35,7 @@ export function readExpression(
     out.push(finding(codes.tooMany, at, message));
     return undefined;
   }
-  const problems = checkExpression(value, type);
+  const problems = checkExpression(value, type, vocabulary);
   for (const { message, line, column } of problems) {
     out.push({ ...finding(codes.badExpression, at, message), place: { file: undefined, line, column } });
   }
