@@ -225,9 +225,10 @@ describe("docker-compose.yml's telemetry", () => {
     const targets = Object.fromEntries(
       scrape_configs.map((job) => [job.job_name, job.static_configs[0]?.targets]),
     );
-    const admin = services["gatehouse"]?.command?.at(
-      (services["gatehouse"]?.command ?? []).indexOf("--admin-address") + 1,
-    );
+    const flag = "--admin-address=";
+    const admin = services["gatehouse"]?.command
+      ?.find((argument) => argument.startsWith(flag))
+      ?.slice(flag.length);
     const bootstrap = parse(text("envoy/ratelimit.yaml")) as {
       admin: { address: { socket_address: { address: string; port_value: number } } };
     };
