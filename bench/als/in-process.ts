@@ -133,15 +133,15 @@ export async function measureObserving(): Promise<InProcess[]> {
   const bytes = loadProtos().check.requestSerialize(benchRequest({ certificate: true, headers: "raw" }));
   const logs: readonly (readonly [name: string, mesh: object])[] = [
     ["no decision log", {}],
-    ["decision log to a file", { decisionLog: { sinks: [{ name: "file", file: { path: "/tmp/d.log" } }] } }],
+    ["decision log to a file", { decisionLog: { sinks: [{ name: "file", file: { path: "decisions.log" } }] } }],
     [
       "decision log with headers, claims and query, and the audit file",
       {
         decisionLog: {
-          sinks: [{ name: "file", file: { path: "/tmp/d.log" } }],
+          sinks: [{ name: "file", file: { path: "decisions.log" } }],
           include: { requestHeaders: ["*"], query: true, claims: true },
         },
-        audit: { path: "/tmp/a.log" },
+        audit: { path: "audit.log" },
       },
     ],
   ];
