@@ -133,7 +133,10 @@ export async function measureObserving(): Promise<InProcess[]> {
   const bytes = loadProtos().check.requestSerialize(benchRequest({ certificate: true, headers: "raw" }));
   const logs: readonly (readonly [name: string, mesh: object])[] = [
     ["no decision log", {}],
-    ["decision log to a file", { decisionLog: { sinks: [{ name: "file", file: { path: "decisions.log" } }] } }],
+    [
+      "decision log to a file",
+      { decisionLog: { sinks: [{ name: "file", file: { path: "decisions.log" } }] } },
+    ],
     [
       "decision log with headers, claims and query, and the audit file",
       {

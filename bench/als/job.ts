@@ -1,5 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { type GeneratorProcess, startGeneratorProcess } from "../generator-process.js";
 import type { Sampled } from "./entries.js";
 
 /** What a generator is told to do. */
@@ -32,25 +32,9 @@ export interface JobResult {
 }
 
 /** A process that sends as it is told. */
-export interface Generator {
-  run(job: Job): Promise<JobResult>;
-  stop(): void;
-}
+export type Generator = GeneratorProcess<Job, JobResult>;
 
 /** Starts a generator. */
 export function startGenerator(): Generator {
-  const child: ChildProcess = fork(fileURLToPath(new URL("generator.ts", import.meta.url)));
-  return {
-    run: (job) =>
-      new Promise((resolve, reject) => {
-        const onExit = (): void => reject(new Error("the generator ended"));
-        child.once("exit", onExit);
-        child.once("message", (result) => {
-          child.removeListener("exit", onExit);
-          resolve(result as JobResult);
-        });
-        child.send(job);
-      }),
-    stop: () => void child.kill(),
-  };
+  return startGeneratorProcess(fileURLToPath(new URL("generator.ts", import.meta.url)));
 }

@@ -1,5 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { type GeneratorProcess, startGeneratorProcess } from "../generator-process.js";
 
 /** Where a payload holds this, each request has another number; of all in one process. */
 export const NUMBER_PLACE = "########";
@@ -25,27 +25,10 @@ export interface JobResult {
   readonly seconds: number;
 }
 
-/** A process that sends requests as it is told. */
-export interface Generator {
-  /** Rejects when a request is not answered as it must be. */
-  run(job: Job): Promise<JobResult>;
-  stop(): void;
-}
+/** A process that sends requests as it is told; a job is rejected when one is not answered as it must be. */
+export type Generator = GeneratorProcess<Job, JobResult>;
 
-/** Starts the load generator. Its own CPU time counts for nobody. */
+/** Starts the load generator. */
 export function startGenerator(): Generator {
-  const child: ChildProcess = fork(fileURLToPath(new URL("generator.ts", import.meta.url)));
-  return {
-    run: (job) =>
-      new Promise((resolve, reject) => {
-        const onExit = (): void => reject(new Error("the load generator ended"));
-        child.once("exit", onExit);
-        child.once("message", (result) => {
-          child.removeListener("exit", onExit);
-          resolve(result as JobResult);
-        });
-        child.send(job);
-      }),
-    stop: () => void child.kill(),
-  };
+  return startGeneratorProcess(fileURLToPath(new URL("generator.ts", import.meta.url)));
 }

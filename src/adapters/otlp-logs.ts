@@ -1,15 +1,14 @@
 import type { LogLine } from "../logs/index.js";
 import {
-  beginField,
-  endField,
   finishWire,
+  sizeOfAttributes,
   startWire,
   type Wire,
   writeAttributes,
   writeId,
   writeNanos,
   writeNumber,
-  writeScope,
+  writeScoped,
   writeText,
   writeValue,
 } from "./otlp-wire.js";
@@ -22,22 +21,12 @@ const severityText: Readonly<Record<LogLine["severity"], string>> = {
   error: "ERROR",
 };
 
+const resource = { "service.name": "gatehouse" };
+
 /** `ExportLogsServiceRequest` of lines, all of one resource, `service.name=gatehouse`. */
 export function encodeLogs(lines: readonly LogLine[]): Buffer {
   const wire = startWire();
-  const resourceLogs = beginField(wire, 1);
-  const resource = beginField(wire, 1);
-  writeAttributes(wire, 1, { "service.name": "gatehouse" });
-  endField(wire, resource);
-  const scopeLogs = beginField(wire, 2);
-  writeScope(wire);
-  for (const line of lines) {
-    const record = beginField(wire, 2);
-    writeRecord(wire, line);
-    endField(wire, record);
-  }
-  endField(wire, scopeLogs);
-  endField(wire, resourceLogs);
+  writeScoped(wire, { resource, items: lines, write: writeRecord });
   return finishWire(wire);
 }
 
@@ -55,14 +44,4 @@ function writeRecord(wire: Wire, line: LogLine): void {
 /** About how long a line is on the wire, in bytes. */
 export function sizeOfLine({ text, fields }: LogLine): number {
   return 96 + text.length + sizeOfAttributes(fields);
-}
-
-/** About how long attributes are on the wire, in bytes. */
-export function sizeOfAttributes(attributes: Readonly<Record<string, unknown>> = {}): number {
-  let size = 0;
-  for (const key of Object.keys(attributes)) {
-    const value = attributes[key];
-    size += 16 + key.length + (typeof value === "string" ? value.length : 0);
-  }
-  return size;
 }

@@ -1,16 +1,16 @@
 import type { Span } from "../traces/index.js";
-import { sizeOfAttributes } from "./otlp-logs.js";
 import {
   beginField,
   endField,
   finishWire,
+  sizeOfAttributes,
   startWire,
   type Wire,
   writeAttributes,
   writeId,
   writeNanos,
   writeNumber,
-  writeScope,
+  writeScoped,
   writeText,
 } from "./otlp-wire.js";
 
@@ -21,19 +21,7 @@ const statuses: Readonly<Record<Span["status"], number>> = { unset: 0, ok: 1, er
 export function encodeSpans(spans: readonly Span[]): Buffer {
   const wire = startWire();
   for (const group of byResource(spans)) {
-    const resourceSpans = beginField(wire, 1);
-    const resource = beginField(wire, 1);
-    writeAttributes(wire, 1, group[0]?.resource ?? {});
-    endField(wire, resource);
-    const scopeSpans = beginField(wire, 2);
-    writeScope(wire);
-    for (const span of group) {
-      const start = beginField(wire, 2);
-      writeSpan(wire, span);
-      endField(wire, start);
-    }
-    endField(wire, scopeSpans);
-    endField(wire, resourceSpans);
+    writeScoped(wire, { resource: group[0]?.resource ?? {}, items: group, write: writeSpan });
   }
   return finishWire(wire);
 }

@@ -169,8 +169,42 @@ export function writeId(wire: Wire, field: number, hex: string | undefined, digi
 }
 
 /** `InstrumentationScope` in field 1 of a scope's message. */
-export function writeScope(wire: Wire): void {
+function writeScope(wire: Wire): void {
   const scope = beginField(wire, 1);
   writeText(wire, 1, "gatehouse");
   endField(wire, scope);
+}
+
+/** What one resource has to report. */
+interface Scoped<Item> {
+  readonly resource: Readonly<Record<string, WireValue>>;
+  readonly items: readonly Item[];
+  readonly write: (wire: Wire, item: Item) => void;
+}
+
+/** A ResourceLogs or ResourceSpans, which are alike: the resource, and all items in one scope. */
+export function writeScoped<Item>(wire: Wire, { resource, items, write }: Scoped<Item>): void {
+  const whole = beginField(wire, 1);
+  const attributes = beginField(wire, 1);
+  writeAttributes(wire, 1, resource);
+  endField(wire, attributes);
+  const scope = beginField(wire, 2);
+  writeScope(wire);
+  for (const item of items) {
+    const start = beginField(wire, 2);
+    write(wire, item);
+    endField(wire, start);
+  }
+  endField(wire, scope);
+  endField(wire, whole);
+}
+
+/** About how long attributes are on the wire, in bytes. */
+export function sizeOfAttributes(attributes: Readonly<Record<string, unknown>> = {}): number {
+  let size = 0;
+  for (const key of Object.keys(attributes)) {
+    const value = attributes[key];
+    size += 16 + key.length + (typeof value === "string" ? value.length : 0);
+  }
+  return size;
 }

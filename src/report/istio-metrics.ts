@@ -119,15 +119,6 @@ export function createIstioMetrics(
   };
 }
 
-/** The same with the default bounds. */
-export function compileStandardMetric(
-  metric: StandardMetric,
-  override: MetricOverride,
-  store: SeriesStore,
-): Recorder {
-  return createIstioMetrics(store).compile(metric, override);
-}
-
 function sharing(store: SeriesStore, bounds: StandardMetricOptions): Shared {
   const metrics = Object.keys(shapes) as StandardMetric[];
   const families = new Map(

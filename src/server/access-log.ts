@@ -5,6 +5,7 @@ import type { Report } from "../report/index.js";
 import type { Metrics } from "../telemetry/index.js";
 import type { AccessLogReceiver } from "./grpc-access-log.js";
 import { createLogQueue } from "./log-queue.js";
+import { createSeldom } from "./seldom.js";
 
 interface AccessLogPorts {
   readonly metrics: Pick<Metrics, "logEntriesDropped" | "logEntriesQueued" | "logStreamsChanged">;
@@ -22,9 +23,6 @@ export interface AccessLogs extends AccessLogReceiver {
   flush(): void;
 }
 
-/** At most one line in this many milliseconds says why an entry could not be read: a broken proxy sends many. */
-const QUIET_MS = 10_000;
-
 /** Puts the queue in front of the service. */
 export function createAccessLogs({
   metrics,
@@ -34,16 +32,14 @@ export function createAccessLogs({
   current,
   report,
 }: AccessLogPorts): AccessLogs {
-  let quietUntil = 0;
+  const mayLog = createSeldom();
   const service = createAccessLogService({
     current,
     report,
     now,
     onSkipped: (reason) => metrics.logEntriesDropped(reason, 1),
     onError: (err) => {
-      if (now() < quietUntil) return;
-      quietUntil = now() + QUIET_MS;
-      logger.warn({ err }, "an entry of an access log could not be read");
+      if (mayLog(now())) logger.warn({ err }, "an entry of an access log could not be read");
     },
   });
   const queue = createLogQueue({

@@ -8,6 +8,7 @@ import {
   recordOf,
 } from "../telemetry/index.js";
 import type { Outlet } from "./outlet.js";
+import { createSeldom } from "./seldom.js";
 
 interface ObserverPorts {
   readonly metrics: Pick<Metrics, "checked" | "failed" | "failedOpen" | "unknownWorkload">;
@@ -20,12 +21,6 @@ interface ObserverPorts {
   readonly soon: (callback: () => void) => void;
 }
 
-/**
- * At most one line in this many milliseconds says that workloads are unknown: it names the fix, not the
- * request.
- */
-const UNKNOWN_WORKLOAD_LOG_MS = 10_000;
-
 /** Takes note of a decision. A promise: it has to be kept until the answer is given, see `Authorization`. */
 export type Observe = (check: CheckObservation) => Promise<unknown> | undefined;
 
@@ -34,7 +29,7 @@ export type Observe = (check: CheckObservation) => Promise<unknown> | undefined;
  * decision log. Its lines are made after the answer was given, unless a sink is strict.
  */
 export function createObserver({ metrics, decisions, logger, log, outlet, soon }: ObserverPorts): Observe {
-  let quietUntil = 0;
+  const mayLog = createSeldom();
   let waiting: {
     readonly check: CheckObservation;
     readonly record: DecisionRecord;
@@ -71,9 +66,8 @@ export function createObserver({ metrics, decisions, logger, log, outlet, soon }
       return undefined;
     }
     const lines = decisionLog.lines(check, record);
-    const [strict, others] = [true, false].map((isStrict) =>
-      lines.filter(({ sink }) => decisionLog.strict.has(sink) === isStrict),
-    ) as [LogLine[], LogLine[]];
+    const strict = lines.filter(({ sink }) => decisionLog.strict.has(sink));
+    const others = lines.filter(({ sink }) => !decisionLog.strict.has(sink));
     const writeOthers = (): void => {
       for (const line of others) outlet.write(line);
     };
@@ -84,8 +78,7 @@ export function createObserver({ metrics, decisions, logger, log, outlet, soon }
 
   const warnOfWorkload = ({ decision, now, attributes }: CheckObservation): void => {
     metrics.unknownWorkload();
-    if (now < quietUntil) return;
-    quietUntil = now + UNKNOWN_WORKLOAD_LOG_MS;
+    if (!mayLog(now)) return;
     logger.warn(
       { decision_id: decision.decisionId, destination: attributes?.destination.ip?.text },
       "destination workload is unknown while policies are scoped: set `destination.namespace` in the filter's" +

@@ -3,15 +3,7 @@ import type { MetricDefinition } from "./definition.js";
 import { createHistogramFamily, createNumberFamily } from "./family.js";
 
 /** Where an internal error came from. */
-export type ErrorPlace =
-  | "check"
-  | "decode"
-  | "rate_limit"
-  | "access_log"
-  | "config"
-  | "tls"
-  | "worker"
-  | "process";
+export type ErrorPlace = "check" | "decode" | "rate_limit" | "config" | "tls" | "worker" | "process";
 
 /** What processes count. */
 export interface ProcessMetrics {
@@ -30,7 +22,7 @@ const errors: MetricDefinition = {
   labels: [
     {
       name: "where",
-      values: ["check", "decode", "rate_limit", "access_log", "config", "tls", "worker", "process"],
+      values: ["check", "decode", "rate_limit", "config", "tls", "worker", "process"],
     },
   ],
 };

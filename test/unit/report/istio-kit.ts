@@ -9,6 +9,7 @@ import {
 } from "../../../src/report/istio-metrics.js";
 import { createSeriesStore, type SeriesMetric, type SeriesStore } from "../../../src/series/index.js";
 import { aRequest, aWorkload } from "../../support/request.js";
+import { noCheck } from "../traces/reports.js";
 
 /** Of Istio's bookinfo. */
 export function bookinfo(app: string, type: Workload["type"] = "sidecar"): Party {
@@ -85,22 +86,7 @@ export function aServed(changes: Partial<Report> = {}): Report {
     terminationDetails: "",
     streamId: "id-1",
     messages: undefined,
-    check: {
-      outcome: "none",
-      decisionId: "",
-      allowed: undefined,
-      code: undefined,
-      stage: "",
-      reason: "",
-      policy: "",
-      rule: undefined,
-      snapshot: undefined,
-      failedOpen: false,
-      principal: "",
-      quota: [],
-      dryRun: [],
-      latencyMs: undefined,
-    },
+    check: noCheck,
     customTags: new Map(),
     ...changes,
   };

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Report } from "../../../src/report/index.js";
 import {
-  compileStandardMetric,
+  createIstioMetrics,
   istioMetricNames,
   type MetricOverride,
   type StandardMetric,
@@ -193,7 +193,7 @@ describe("a new configuration", () => {
 
   it("can have one metric alone", () => {
     const store = createSeriesStore({ now: () => 0 });
-    const record = compileStandardMetric("REQUEST_COUNT", untouched, store);
+    const record = createIstioMetrics(store).compile("REQUEST_COUNT", untouched);
     record(aServed());
     expect(
       counting({}, {}, store)
