@@ -51,6 +51,17 @@ export interface RequestAuth {
   readonly payload: JsonObject;
 }
 
+/** Parts of a connection that nobody told us of. */
+export interface Unsent {
+  /** `source.ip`, `source.port`, and `remoteIp` where it would be the peer's. */
+  readonly peer: Error | undefined;
+  /** `identity`, `source.principal`. */
+  readonly identity: Error | undefined;
+  /** `destination.ip`, `destination.port`. */
+  readonly destination: Error | undefined;
+  readonly sni: Error | undefined;
+}
+
 /** What a request is: the one vocabulary of every policy language. Immutable; edits make a new one. */
 export interface Attributes {
   /** `tcp`: from the network filter, there is no `request`. */
@@ -65,6 +76,11 @@ export interface Attributes {
   readonly identity: Identity | undefined;
   /** Why the client's certificate cannot be read: to be thrown by whatever decides by the identity. */
   readonly identityFault?: Error | undefined;
+  /**
+   * What the proxy's configuration keeps from us, each as the error to be thrown by whatever decides by it: else a rule
+   * that refuses would be passed over. Undefined: nothing.
+   */
+  readonly unsent?: Unsent | undefined;
   /**
    * The connection is known to be TLS. A CheckRequest does not say so itself: true with a client certificate,
    * an SNI or a server principal.

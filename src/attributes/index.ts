@@ -1,5 +1,5 @@
 export { type Ip, parseIp, parseZonedIp } from "./address.js";
-export type { Attributes, ByteString, HttpRequest, Peer, RequestAuth } from "./attributes.js";
+export type { Attributes, ByteString, HttpRequest, Peer, RequestAuth, Unsent } from "./attributes.js";
 export { isWellFormed, lowerAscii, toBytes, toText, wellFormed } from "./bytes.js";
 export { identityFromClientCert, identityFromXfcc } from "./client-cert-header.js";
 export { breaksLine, isEditableHeader, isFieldName, isHopByHop } from "./header-syntax.js";

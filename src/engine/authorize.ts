@@ -1,5 +1,12 @@
 import type { Attributes } from "../attributes/index.js";
-import type { CompiledRule, RbacFilter, RuleRef, RuleSet } from "../rbac/index.js";
+import {
+  type CompiledRule,
+  joinObligations,
+  noObligations,
+  type RbacFilter,
+  type RuleRef,
+  type RuleSet,
+} from "../rbac/index.js";
 import { allow, type DryRun, deny, noDryRun, type Outcome } from "./decision.js";
 
 /** What the RBAC filters say of a request, with what their shadow rules would have said. */
@@ -7,6 +14,8 @@ export interface Authorization {
   readonly outcome: Outcome;
   readonly dryRun: readonly DryRun[];
   readonly audit: boolean | undefined;
+  /** Of what is not refused. */
+  readonly obligations: readonly string[];
 }
 
 const noPolicy: Outcome = allow("none", "no_policy");
@@ -32,16 +41,33 @@ export function authorize(filters: readonly RbacFilter[], attributes: Attributes
     enforced = true;
     if (ruleSet.action === "DENY") {
       if (match !== undefined)
-        return { outcome: deny("authorize", "denied_by_policy", match.ref), dryRun, audit };
+        return refused(deny("authorize", "denied_by_policy", match.ref), dryRun, audit);
     } else if (match === undefined) {
-      return { outcome: deny("authorize", "no_allow_policy_matched"), dryRun, audit };
+      return refused(deny("authorize", "no_allow_policy_matched"), dryRun, audit);
     } else {
       allowedBy = match.ref;
     }
   }
+  const obligations = obligationsOf(filters, attributes);
   if (allowedBy !== undefined)
-    return { outcome: allow("authorize", "allowed_by_policy", allowedBy), dryRun, audit };
-  return { outcome: enforced ? notRefused : noPolicy, dryRun, audit };
+    return { outcome: allow("authorize", "allowed_by_policy", allowedBy), dryRun, audit, obligations };
+  return { outcome: enforced ? notRefused : noPolicy, dryRun, audit, obligations };
+}
+
+function refused(outcome: Outcome, dryRun: readonly DryRun[], audit: boolean | undefined): Authorization {
+  return { outcome, dryRun, audit, obligations: noObligations };
+}
+
+/** Of all policies that match, not only of the one that decides: one policy more never means less of them. */
+function obligationsOf(filters: readonly RbacFilter[], attributes: Attributes): readonly string[] {
+  let found = noObligations;
+  for (const { obliging } of filters) {
+    if (obliging === undefined) continue;
+    for (const { obligations, rules } of obliging) {
+      if (firstMatch(rules, attributes) !== undefined) found = joinObligations(found, obligations);
+    }
+  }
+  return found;
 }
 
 /** The rule that Envoy would report: the first that matches, in the order of keys. */

@@ -1,13 +1,14 @@
 import type { Attributes, Workload } from "../attributes/index.js";
 import type { AuthnRecord } from "../authn/index.js";
 import { after } from "../quota/index.js";
-import type { RuleRef } from "../rbac/index.js";
+import { joinObligations, noObligations, type RuleRef } from "../rbac/index.js";
 import { authenticate, type Identified } from "./authenticate.js";
 import { authorize, firstMatch } from "./authorize.js";
 import { allow, type Decision, type DryRun, deny, fail, noDryRun, type Outcome } from "./decision.js";
 import { type Edits, invalidEdit, mergeEdits, noEdits, resolveEdits, withEdits } from "./edits.js";
 import { ambiguity } from "./guard.js";
-import type { Provider, Verdict } from "./provider.js";
+import { obligationsAsked, withoutObligations } from "./obligations.js";
+import type { Provider, ProviderRequest, Verdict } from "./provider.js";
 import { noQuota, type QuotaTaken, quotaTaken } from "./quota.js";
 import type { Chain, OwnPolicy, Snapshot } from "./snapshot.js";
 
@@ -19,6 +20,9 @@ export interface CheckPorts {
   readonly wallClock: () => number;
 }
 
+/** A CheckRequest, or what makes one; may throw, which ends the request as any fault does. */
+type Original = Uint8Array | (() => Uint8Array);
+
 /** What stands in every decision of a request, whatever its outcome. */
 interface Circumstances {
   readonly generation: number;
@@ -27,6 +31,8 @@ interface Circumstances {
   readonly authn: AuthnRecord | undefined;
   /** As the stages so far left it. */
   readonly attributes: Attributes | undefined;
+  /** What the policies so far ask for. */
+  readonly obligations: readonly string[];
   readonly ports: CheckPorts;
 }
 
@@ -41,7 +47,7 @@ interface Found {
 interface Progress extends Circumstances {
   readonly snapshot: Snapshot;
   readonly chain: Chain;
-  readonly original: Uint8Array;
+  readonly original: Original;
   readonly attributes: Attributes;
   readonly edits: Edits;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
@@ -54,12 +60,13 @@ interface Progress extends Circumstances {
 /**
  * Decides. The one place where the order of the stages stands: guard, select, CUSTOM, authn, authorize, own
  * policies, quota; with `customSeesIdentity` authn comes before CUSTOM. Gives a promise only when a provider, a
- * credential or a counter cannot be asked at once. `original` is the CheckRequest as Envoy sent it.
+ * credential or a counter cannot be asked at once. `original` is the CheckRequest as Envoy sent it, or
+ * what gives one that is like it when a provider is asked.
  */
 export function check(
   snapshot: Snapshot,
   attributes: Attributes,
-  original: Uint8Array,
+  original: Original,
   ports: CheckPorts,
 ): Decision | Promise<Decision> {
   const workload = destinationWorkload(snapshot, attributes);
@@ -83,6 +90,7 @@ export function check(
     metadata: undefined,
     failedOpen: false,
     authn: undefined,
+    obligations: noObligations,
     allowedBy: undefined,
     dryRun: noDryRun,
   };
@@ -96,10 +104,8 @@ export function refuse(
   ports: CheckPorts,
   workload?: Workload,
 ): Decision {
-  return end(
-    { generation, workload, attributes: undefined, failedOpen: false, authn: undefined, ports },
-    outcome,
-  );
+  const nothingKnown = { attributes: undefined, failedOpen: false, authn: undefined };
+  return end({ generation, workload, ...nothingKnown, obligations: noObligations, ports }, outcome);
 }
 
 function guard(snapshot: Snapshot, { request }: Attributes): Outcome | undefined {
@@ -111,12 +117,13 @@ function isOwnOnly({ custom, authn, filters, own }: Chain): boolean {
   return own.length > 0 && custom.length === 0 && authn === undefined && filters.length === 0;
 }
 
-/** The first source that knows the workload supplies all of it. */
-function destinationWorkload(snapshot: Snapshot, attributes: Attributes): Workload | undefined {
+/** Whose policies are asked: the first source that knows the workload supplies all of it. */
+export function destinationWorkload(snapshot: Snapshot, attributes: Attributes): Workload | undefined {
   return attributes.workload ?? snapshot.lookup(attributes) ?? snapshot.mesh.defaultWorkload;
 }
 
-function mayBeUnknown({ mesh, scoped }: Snapshot): boolean {
+/** A request whose workload nobody knows is judged by the mesh-wide policies, and not refused. */
+export function mayBeUnknown({ mesh, scoped }: Snapshot): boolean {
   return mesh.unknownWorkload === "meshPolicies" || (mesh.unknownWorkload === "refuseIfScoped" && !scoped);
 }
 
@@ -145,19 +152,32 @@ function ask(
     if (refused !== undefined) return turnAway(progress, refused, progress.dryRun);
     return askProviders({ ...allowedBy(progress, verdict, ref), allowedBy: ref }, index + 1);
   };
-  const verdict = provider(progress);
+  const verdict = provider(question(progress));
   return verdict instanceof Promise ? verdict.then(next) : next(verdict);
+}
+
+/** What a provider is asked with. */
+function question(progress: Progress): ProviderRequest {
+  const { original } = progress;
+  return typeof original === "function"
+    ? { ...progress, original: original() }
+    : (progress as Progress & { readonly original: Uint8Array });
 }
 
 /** The request as a provider that let it pass left it. */
 function allowedBy(progress: Progress, verdict: Verdict, { policy }: RuleRef): Progress {
-  const { edits, metadata, failedOpen, dryRun } = verdict;
+  const { edits, failedOpen, dryRun } = verdict;
+  // What is on trial asks for nothing.
+  const isTrial = dryRun !== undefined;
+  const asked = isTrial ? noObligations : (obligationsAsked(verdict.metadata, policy) ?? noObligations);
+  const metadata = isTrial ? verdict.metadata : withoutObligations(verdict.metadata);
   return {
     ...progress,
     attributes: withEdits(progress.attributes, edits),
     edits: mergeEdits(progress.edits, edits),
     metadata: metadata === undefined ? progress.metadata : { ...progress.metadata, ...metadata },
     failedOpen: progress.failedOpen || failedOpen,
+    obligations: joinObligations(progress.obligations, asked),
     dryRun:
       dryRun === undefined
         ? progress.dryRun
@@ -175,9 +195,13 @@ const refusalReasons = {
 function refusalOf(verdict: Verdict, stage: "custom" | "rego", rule: RuleRef): Outcome | undefined {
   const rights = { rewrites: verdict.mayRewrite === true, isRefusal: !verdict.allowed };
   if (invalidEdit(verdict.edits, rights) !== undefined) return { ...fail("bad_edit"), stage, rule };
-  if (verdict.allowed) return undefined;
-  const { failed, isBadRequest, httpStatus, code, body, edits, metadata } = verdict;
   const reasons = refusalReasons[stage];
+  if (verdict.allowed) {
+    const isReadable =
+      verdict.dryRun !== undefined || obligationsAsked(verdict.metadata, rule.policy) !== undefined;
+    return isReadable ? undefined : { ...fail(reasons.failed), stage, rule };
+  }
+  const { failed, isBadRequest, httpStatus, code, body, edits, metadata } = verdict;
   const base = deny(stage, isBadRequest ? "bad_request" : failed ? reasons.failed : reasons.denied, rule);
   return { ...base, httpStatus, code: code === 0 ? base.code : code, body, edits, metadata };
 }
@@ -210,7 +234,8 @@ function finish(progress: Progress): Decision | Promise<Decision> {
     progress.dryRun === noDryRun ? authorized.dryRun : [...progress.dryRun, ...authorized.dryRun];
   const found = { ...authorized, dryRun };
   if (!found.outcome.allowed) return turnAway(progress, found.outcome, dryRun, found.audit);
-  return askOwn({ ...progress, dryRun }, found, 0);
+  const obligations = joinObligations(progress.obligations, found.obligations);
+  return askOwn({ ...progress, dryRun, obligations }, found, 0);
 }
 
 /** Stage 5, from policy `start` on; synchronous unless a policy has to be waited for. */
@@ -220,7 +245,7 @@ function askOwn(progress: Progress, found: Found, start: number): Decision | Pro
   for (let i = start; i < own.length; i++) {
     const policy = own[i];
     if (policy === undefined) continue;
-    const verdict = policy.provider(now);
+    const verdict = policy.provider(question(now));
     if (verdict instanceof Promise) {
       const before = now;
       return verdict.then((settled) => {
@@ -288,7 +313,7 @@ function answerOf(own: RuleRef | undefined, custom: RuleRef | undefined): Outcom
 }
 
 function end(
-  { generation, workload, failedOpen, authn, attributes, ports }: Circumstances,
+  { generation, workload, failedOpen, authn, attributes, obligations, ports }: Circumstances,
   outcome: Outcome,
   dryRun: readonly DryRun[] = noDryRun,
   audit: boolean | undefined = undefined,
@@ -310,6 +335,7 @@ function end(
     audit,
     quota,
     failedOpen,
+    obligations: allowed ? obligations : noObligations,
     attributes,
     authn,
     generation,

@@ -13,6 +13,8 @@ export type Stage =
   | "authorize"
   | "rego"
   | "quota"
+  /** Rules over bodies and responses, on ext_proc. */
+  | "body"
   | "none"
   | "internal";
 
@@ -39,7 +41,27 @@ export type Reason =
   | "internal_error"
   /** Records are strict, and this one could not be kept. */
   | "unrecorded"
+  | BodyReason
   | AuthnReason;
+
+/** Why a rule over a body or response refuses, beside `denied_by_policy` and `policy_failed`. */
+export type BodyReason =
+  /** Longer than the policy's `maxBytes`. */
+  | "body_too_large"
+  /** Of a media type that the policy does not take. */
+  | "body_type"
+  /** Encoded where it may not be, in an unknown way, or grows too much when it is decoded. */
+  | "body_encoding"
+  /** No JSON, form, multipart or message where one has to be. */
+  | "body_malformed"
+  /** Well-formed, but against the policy's schema, depth or keys. */
+  | "body_invalid"
+  /** A detector found what may not pass. */
+  | "sensitive_data"
+  /** Envoy did not send the body that a policy has to see. */
+  | "body_not_sent"
+  /** A decision names a BodyPolicy that there is not. */
+  | "unknown_obligation";
 
 /** The gRPC codes that stand in decisions and verdicts (google.rpc.Code). */
 export const grpcCode = {
@@ -96,6 +118,8 @@ export interface Decision extends Outcome {
     readonly headers: readonly (readonly [name: string, value: string])[];
   };
   readonly failedOpen: boolean;
+  /** BodyPolicies that the policies ask for, `NAMESPACE/NAME`, sorted, each once; of what is allowed only. */
+  readonly obligations: readonly string[];
   /** The request as the stages left it, undefined when it did not come to them. */
   readonly attributes: Attributes | undefined;
   /** Which identity the request has and which credentials were refused; undefined when it showed none. */

@@ -23,7 +23,10 @@ export interface Verdict {
   readonly body: string;
   /** Of an allowed request: what to change. Of a refused one: `responseHeaders` of the refusal. */
   readonly edits: Edits;
-  /** Keys to stand in our dynamic metadata beside the record. */
+  /**
+   * Keys to stand in our dynamic metadata beside the record; but `obligations`, a name of a BodyPolicy or a list of
+   * them, becomes part of the decision of a request that is allowed, and refuses it when it is anything else.
+   */
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** The provider could not answer and its own `failOpen` allowed the request. */
   readonly failedOpen: boolean;

@@ -9,6 +9,8 @@ export interface AuthorizationPolicy {
   readonly name: string;
   /** From the annotation `istio.io/dry-run`. */
   readonly dryRun: boolean;
+  /** BodyPolicies from the annotation `gatehouse.dev/obligations`, `NAMESPACE/NAME`, sorted; of ALLOW and AUDIT. */
+  readonly obligations: readonly string[];
   readonly action: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
   /** Name in `Mesh.spec.extensionProviders`; set exactly for CUSTOM. */
   readonly provider: string | undefined;

@@ -12,6 +12,7 @@ import {
 } from "../documents/index.js";
 import { dryRunAnnotation, refuseInternal } from "./annotations.js";
 import type { AuthorizationPolicy } from "./authorization-policy.js";
+import { readObligations } from "./obligations.js";
 import { readRules } from "./parse-rule.js";
 
 const specKeys: ReadonlySet<string> = new Set([...attachmentFields, "rules", "action", "provider"]);
@@ -35,6 +36,7 @@ export function parseAuthorizationPolicy(document: ResourceDocument): Parsed<Aut
     namespace: document.namespace,
     name: document.name,
     dryRun: readDryRun(document, action, findings),
+    obligations: readObligations(document, action, findings),
     action,
     provider: readProvider(spec, action, findings),
     ...readAttachment(spec, here, findings),

@@ -1,4 +1,4 @@
-import { type CompiledRule, type RbacFilter, type RuleSet, sortRules } from "../rbac/index.js";
+import { type CompiledRule, type Obliging, type RbacFilter, type RuleSet, sortRules } from "../rbac/index.js";
 import type { CompiledAuthorizationPolicy } from "./compile.js";
 import type { Protocol } from "./translate.js";
 
@@ -35,9 +35,18 @@ export function planAuthorization(
       if (some.length === 0) return undefined;
       return { action: rbacAction, rules: sortRules(some.flatMap((compiled) => compiled[protocol])) };
     };
-    return [{ enforced: ruleSet(false), shadow: ruleSet(true) }];
+    const obliging = obligingOf(policies, protocol);
+    return [{ enforced: ruleSet(false), shadow: ruleSet(true), ...(obliging.length > 0 && { obliging }) }];
   });
   return { custom: customRules(selected, protocol), filters };
+}
+
+/** What is on trial asks for nothing. */
+function obligingOf(policies: readonly CompiledAuthorizationPolicy[], protocol: Protocol): Obliging[] {
+  return policies
+    .filter(({ policy }) => policy.obligations.length > 0 && !policy.dryRun)
+    .map((compiled) => ({ obligations: compiled.policy.obligations, rules: compiled[protocol] }))
+    .filter(({ rules }) => rules.length > 0);
 }
 
 function customRules(selected: readonly CompiledAuthorizationPolicy[], protocol: Protocol): CustomRules[] {

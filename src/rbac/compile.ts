@@ -48,19 +48,31 @@ export function compilePermission(permission: Permission): Condition {
   }
   if ("destinationIp" in permission) {
     const contains = compileCidr(permission.destinationIp);
-    return ({ destination }) => contains(destination.ip);
+    return ({ destination, unsent }) => {
+      if (unsent?.destination !== undefined) throw unsent.destination;
+      return contains(destination.ip);
+    };
   }
   if ("destinationPort" in permission) {
     const port = permission.destinationPort;
-    return ({ destination }) => destination.port === port;
+    return ({ destination, unsent }) => {
+      if (unsent?.destination !== undefined) throw unsent.destination;
+      return destination.port === port;
+    };
   }
   if ("destinationPortRange" in permission) {
     const { start, end } = permission.destinationPortRange;
-    return ({ destination }) => destination.port >= start && destination.port < end;
+    return ({ destination, unsent }) => {
+      if (unsent?.destination !== undefined) throw unsent.destination;
+      return destination.port >= start && destination.port < end;
+    };
   }
   if ("requestedServerName" in permission) {
     const matches = compileString(permission.requestedServerName);
-    return ({ sni }) => matches(sni);
+    return ({ sni, unsent }) => {
+      if (unsent?.sni !== undefined) throw unsent.sni;
+      return matches(sni);
+    };
   }
   if ("metadata" in permission) return compileDynamicMetadata(permission.metadata);
   return compileSourcedMetadata(permission.sourcedMetadata);
@@ -74,19 +86,33 @@ export function compilePrincipal(principal: Principal): Condition {
   if ("notId" in principal) return not(compilePrincipal(principal.notId));
   if ("authenticated" in principal) {
     const name = principal.authenticated.principalName;
-    if (name === undefined) return ({ tls }) => tls;
+    if (name === undefined) {
+      return ({ tls, unsent }) => {
+        if (unsent?.identity !== undefined) throw unsent.identity;
+        return tls;
+      };
+    }
     const matches = compileString(name);
     // Over TLS without a client certificate Envoy compares with an empty subject.
     const anonymous = matches("");
-    return ({ identity, tls }) => (identity === undefined ? tls && anonymous : identity.names.some(matches));
+    return ({ identity, tls, unsent }) => {
+      if (unsent?.identity !== undefined) throw unsent.identity;
+      return identity === undefined ? tls && anonymous : identity.names.some(matches);
+    };
   }
   if ("sourceIp" in principal || "directRemoteIp" in principal) {
     const contains = compileCidr("sourceIp" in principal ? principal.sourceIp : principal.directRemoteIp);
-    return ({ source }) => contains(source.ip);
+    return ({ source, unsent }) => {
+      if (unsent?.peer !== undefined) throw unsent.peer;
+      return contains(source.ip);
+    };
   }
   if ("remoteIp" in principal) {
     const contains = compileCidr(principal.remoteIp);
-    return ({ remoteIp }) => contains(remoteIp);
+    return ({ remoteIp, unsent }) => {
+      if (remoteIp === undefined && unsent?.peer !== undefined) throw unsent.peer;
+      return contains(remoteIp);
+    };
   }
   if ("header" in principal) return compileHeaders(principal.header);
   if ("urlPath" in principal) return compileUrlPath(principal.urlPath);

@@ -2,6 +2,7 @@ import type { Attributes } from "../attributes/index.js";
 import type { Predicate } from "../matchers/index.js";
 import { compileRbacPolicy } from "./compile.js";
 import type { Rbac, RbacAction } from "./model.js";
+import type { Obliging } from "./obligations.js";
 
 /** Which rule it was, as the decision record and Istio's policy ids name it. */
 export interface RuleRef {
@@ -32,6 +33,8 @@ export interface RbacFilter {
   readonly enforced: RuleSet | undefined;
   /** Evaluated beside, reported, never enforced. */
   readonly shadow: RuleSet | undefined;
+  /** Policies of `enforced` that ask for more than to pass; absent where none does. */
+  readonly obliging?: readonly Obliging[];
 }
 
 /** Sorts rules as Envoy's map of policies does: by the bytes of their keys. */

@@ -3,6 +3,7 @@ import {
   fail,
   grpcCode,
   noEdits,
+  obligationsAsked,
   type Provider,
   type ProviderRequest,
   type Verdict,
@@ -65,7 +66,11 @@ async function createJudge(
     if (outcome.kind === "undefined") return failed("undefined_decision", "undefined decision");
     if (outcome.kind === "failed") return failed(outcome.reason, outcome.message);
     try {
-      return readDecision(outcome.value);
+      const verdict = readDecision(outcome.value);
+      if (!verdict.allowed || obligationsAsked(verdict.metadata, name) !== undefined) return verdict;
+      // INVARIANT: `failOpen` lets nothing pass of which something has to be hidden.
+      ports.onFailure(name, "bad_decision", badObligations);
+      return couldNotJudge;
     } catch (error) {
       if (error instanceof DecisionError) return failed("bad_decision", error.message);
       throw error;
@@ -73,6 +78,9 @@ async function createJudge(
   };
   return dryRun ? (request) => onTrial(judge(request)) : judge;
 }
+
+const badObligations =
+  "`dynamic_metadata.obligations` of the decision is unreadable, expected a name of a BodyPolicy or a list of names";
 
 /** As OPA-Envoy's dry-run: a refusal by the policy passes and keeps its metadata, anything else stays. */
 function onTrial(verdict: Verdict): Verdict {

@@ -385,6 +385,7 @@ describe("the early AuthorizationPolicy", () => {
     const policy = {
       name: "front",
       dryRun: false,
+      obligations: [],
       action: "ALLOW",
       provider: undefined,
       selector: [["app", "web"]],
@@ -415,6 +416,7 @@ describe("the early AuthorizationPolicy", () => {
         {
           name: "front",
           dryRun: false,
+          obligations: [],
           selector: [["app", "web"]],
           rules: [
             {

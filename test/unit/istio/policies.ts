@@ -6,6 +6,7 @@ export function aPolicy(overrides: Partial<AuthorizationPolicy> = {}): Authoriza
     namespace: "foo",
     name: "p",
     dryRun: false,
+    obligations: [],
     action: "ALLOW",
     provider: undefined,
     selector: undefined,

@@ -237,6 +237,7 @@ describe("what is read", () => {
       namespace: "foo",
       name: "p",
       dryRun: false,
+      obligations: [],
       action: "ALLOW",
       provider: undefined,
       selector: [

@@ -23,6 +23,8 @@ const decisions = {
   no: false,
   object: { allowed: true, headers: { "x-user": "eve" }, dynamic_metadata: { a: 1 } },
   refusal: { allowed: false, http_status: 302, headers: { location: "/login" }, dynamic_metadata: { b: 2 } },
+  masked: { allowed: true, dynamic_metadata: { obligations: ["shop/mask"] } },
+  confused: { allowed: true, dynamic_metadata: { obligations: { mask: true } } },
   text: "yes",
   status: { allowed: false, http_status: 418 },
 };
@@ -82,6 +84,20 @@ describe("a policy in Rego", () => {
   ])("sees the body as `parseBody: %s` says", async (parseBody, keys) => {
     const { ask } = await policyOf({ parseBody });
     expect(ask("/keys").edits.requestHeaders[0]?.value).toBe(keys);
+  });
+});
+
+describe("obligations of a policy in Rego", () => {
+  it("are left for the decision to read", async () => {
+    const { ask, failures } = await policyOf();
+    expect(ask("/masked")).toMatchObject({ allowed: true, metadata: { obligations: ["shop/mask"] } });
+    expect(failures).toEqual([]);
+  });
+
+  it.each([{}, { failOpen: true }])("refuse and are told when they cannot be read: %j", async (spec) => {
+    const { ask, failures } = await policyOf(spec);
+    expect(ask("/confused")).toMatchObject({ allowed: false, failed: true, httpStatus: 500 });
+    expect(failures).toEqual(["shop/orders bad_decision"]);
   });
 });
 
