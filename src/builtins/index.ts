@@ -1,5 +1,6 @@
 export { type Builtin, BuiltinError, type Builtins, type Evaluation } from "./builtin.js";
 export { bytesOf, textOf } from "./bytes.js";
+export { compileJsonSchema } from "./json-schema.js";
 export { LimitError } from "./limit.js";
 export { type ExactNumber, numberOf, numberText } from "./number.js";
 export { builtins } from "./pack.js";

@@ -61,3 +61,13 @@ function compiled(schema: Value): Schema {
   if (key.length <= maxCachedUnits) cache.set(key, fresh);
   return fresh;
 }
+
+/**
+ * A schema from its JSON text, ready to be asked whether the JSON text of a document has the form. Throws a
+ * BuiltinError that says what is wrong with the schema; the predicate throws one for what is no JSON, a
+ * LimitError for a document that takes too long to check.
+ */
+export function compileJsonSchema(schema: string): (document: string) => boolean {
+  const root = compileSchema(read(schema));
+  return (document) => checkDocument(root, read(document)).length === 0;
+}

@@ -4,6 +4,7 @@ import { compileNode } from "./compile-node.js";
 import { type Compiled, type Frame, failure, type Scope } from "./compiled.js";
 import type { Expression, ExpressionInput, ExpressionProblem, ExpressionType } from "./expression.js";
 import { ExpressionError, SourceError } from "./expression-error.js";
+import { jsonOf } from "./json-of.js";
 import { requestVocabulary } from "./request-vocabulary.js";
 import { type Node, parse } from "./syntax.js";
 import { typeName } from "./type.js";
@@ -16,6 +17,7 @@ const accepted: Readonly<Record<ExpressionType, readonly Kind[]>> = {
   number: ["int", "double"],
   string: ["string"],
   scalar: ["string", "int", "double", "bool"],
+  json: ["null", "bool", "int", "double", "string", "list", "map"],
 };
 
 /** What is wrong with an expression that must give a `type`: empty, or the first problem. For use at load. */
@@ -45,7 +47,7 @@ function placeOf(source: string, at: number): { readonly line: number; readonly 
  */
 export function compileExpression(source: string, type: "bool"): Expression<boolean>;
 export function compileExpression(source: string, type: "int" | "number"): Expression<number>;
-export function compileExpression(source: string, type: "string" | "scalar"): Expression<string>;
+export function compileExpression(source: string, type: "string" | "scalar" | "json"): Expression<string>;
 export function compileExpression<Input>(
   source: string,
   type: "bool",
@@ -58,7 +60,7 @@ export function compileExpression<Input>(
 ): Expression<number, Input>;
 export function compileExpression<Input>(
   source: string,
-  type: "string" | "scalar",
+  type: "string" | "scalar" | "json",
   vocabulary: Vocabulary<Input>,
 ): Expression<string, Input>;
 export function compileExpression(
@@ -95,14 +97,19 @@ function compileTyped(source: string, type: ExpressionType, vocabulary: Vocabula
   const compiled = compileNode(node, scope);
   const { kind } = compiled.type;
   if (kind !== "dyn" && !accepted[type].includes(kind)) {
-    const wanted = type === "scalar" ? "a string, a number or a bool" : type;
+    const wanted =
+      type === "scalar" ? "a string, a number or a bool" : type === "json" ? "a value of JSON" : type;
     throw new SourceError(0, `expected ${wanted}, found ${typeName(compiled.type)}`);
   }
   return { compiled, used, convert: converter(type, node, scope) };
 }
 
 function converter(type: ExpressionType, node: Node, scope: Scope): Typed["convert"] {
-  const wrong = failure(node, scope, `gives no ${type === "scalar" ? "text, number or boolean" : type}`);
+  const wrong = failure(
+    node,
+    scope,
+    `gives no ${type === "scalar" ? "text, number or boolean" : type === "json" ? "value of JSON" : type}`,
+  );
   const malformed = failure(node, scope, "gives a text with half a character");
   const text = (value: string): string => {
     // It would be the same key as any other such text: none has a form in UTF-8.
@@ -138,6 +145,12 @@ function converter(type: ExpressionType, node: Node, scope: Scope): Typed["conve
         if (typeof value !== "bigint" && typeof value !== "number" && typeof value !== "boolean")
           throw wrong();
         return String(value);
+      };
+    case "json":
+      return (value) => {
+        const written = jsonOf(value);
+        if (written === undefined) throw wrong();
+        return text(written);
       };
   }
 }

@@ -12,9 +12,9 @@ export interface ExpressionInput {
 
 /**
  * What an expression must give. `number`: whole or not, finite. `scalar`: a text, a number or a boolean, as
- * text.
+ * text. `json`: anything that JSON has, as JSON text.
  */
-export type ExpressionType = "bool" | "int" | "number" | "string" | "scalar";
+export type ExpressionType = "bool" | "int" | "number" | "string" | "scalar" | "json";
 
 /** Something wrong with an expression's text. */
 export interface ExpressionProblem {

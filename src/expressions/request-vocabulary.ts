@@ -1,9 +1,11 @@
 import {
   type Attributes,
+  type ByteString,
   type Identity,
   type Ip,
   type JsonObject,
   member,
+  type Peer,
   parseSpiffeId,
   type SpiffeId,
 } from "../attributes/index.js";
@@ -57,8 +59,8 @@ const positive = (value: number): bigint | undefined => (value > 0 ? BigInt(valu
 /** What an expression may say of a request: docs/expressions.md is its table. */
 export const requestVocabulary: Vocabulary<ExpressionInput> = createVocabulary([
   attribute("context.protocol", string, ({ attributes }) => attributes.protocol),
-  attribute("source.ip", string, ({ attributes: { source } }, budget) => address(source.ip, budget)),
-  attribute("source.port", int, ({ attributes: { source } }) => positive(source.port)),
+  attribute("source.ip", string, ({ attributes }, budget) => address(peerOf(attributes).ip, budget)),
+  attribute("source.port", int, ({ attributes }) => positive(peerOf(attributes).port)),
   attribute("source.principal", string, sourcePrincipal),
   attribute("source.namespace", string, ({ attributes }, budget) =>
     spiffeText(attributes, "namespace", budget),
@@ -66,10 +68,10 @@ export const requestVocabulary: Vocabulary<ExpressionInput> = createVocabulary([
   attribute("source.service_account", string, ({ attributes }, budget) =>
     spiffeText(attributes, "serviceAccount", budget),
   ),
-  attribute("destination.ip", string, ({ attributes: { destination } }, budget) =>
-    address(destination.ip, budget),
+  attribute("destination.ip", string, ({ attributes }, budget) =>
+    address(destinationOf(attributes).ip, budget),
   ),
-  attribute("destination.port", int, ({ attributes: { destination } }) => positive(destination.port)),
+  attribute("destination.port", int, ({ attributes }) => positive(destinationOf(attributes).port)),
   attribute("destination.principal", string, ({ attributes }) => known(attributes.destination.principal)),
   attribute("destination.namespace", string, ({ workload }) => known(workload?.namespace)),
   attribute("destination.labels", mapOf(string), ({ workload }) =>
@@ -78,9 +80,11 @@ export const requestVocabulary: Vocabulary<ExpressionInput> = createVocabulary([
   attribute("destination.workload.name", string, ({ workload }) => known(workload?.name)),
   attribute("destination.service.name", string, ({ workload }) => known(workload?.services[0]?.name)),
   attribute("destination.service.host", string, ({ workload }) => known(workload?.services[0]?.host)),
-  attribute("remote.ip", string, ({ attributes: { remoteIp } }, budget) => address(remoteIp, budget)),
+  attribute("remote.ip", string, ({ attributes }, budget) =>
+    address(attributes.remoteIp ?? remoteFromPeer(attributes), budget),
+  ),
   attribute("connection.mtls", bool, ({ attributes }) => identityOf(attributes) !== undefined),
-  attribute("connection.sni", string, ({ attributes }, budget) => textOf(attributes.sni, budget)),
+  attribute("connection.sni", string, ({ attributes }, budget) => textOf(sniOf(attributes), budget)),
   attribute("request.time", timestamp, ({ attributes: { time } }) => (time > 0 ? new Date(time) : undefined)),
   http("request.id", string, ({ id }) => known(id)),
   http("request.method", string, ({ method }, budget) => textOf(method, budget)),
@@ -107,11 +111,35 @@ function address(ip: Ip | undefined, budget: Budget): string | undefined {
   return addressText(ip);
 }
 
+const unsentPart = new ExpressionError("the proxy does not send it");
+
+/** The caller's end; throws where nobody told us of it. */
+function peerOf({ source, unsent }: Attributes): Peer {
+  if (unsent?.peer !== undefined) throw unsentPart;
+  return source;
+}
+
+/** Absent where Envoy told us of the peer, since a known one would stand in its place already. */
+function remoteFromPeer(attributes: Attributes): undefined {
+  peerOf(attributes);
+}
+
+function destinationOf({ destination, unsent }: Attributes): Peer {
+  if (unsent?.destination !== undefined) throw unsentPart;
+  return destination;
+}
+
+function sniOf({ sni, unsent }: Attributes): ByteString {
+  if (unsent?.sni !== undefined) throw unsentPart;
+  return sni;
+}
+
 const badCertificate = new ExpressionError("the client's certificate cannot be read");
 
 /** The names of the client's certificate; throws where it has one that nobody can read. */
-function identityOf({ identity, identityFault }: Attributes): Identity | undefined {
+function identityOf({ identity, identityFault, unsent }: Attributes): Identity | undefined {
   if (identityFault !== undefined) throw badCertificate;
+  if (unsent?.identity !== undefined) throw unsentPart;
   return identity;
 }
 
