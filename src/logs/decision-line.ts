@@ -1,6 +1,7 @@
-import { member, toText } from "../attributes/index.js";
+import { type Attributes, member, toText } from "../attributes/index.js";
 import type { TokenPlaces } from "../authn/index.js";
-import type { CheckObservation, DecisionRecord } from "../telemetry/index.js";
+import { grpcCode } from "../engine/index.js";
+import type { BodyEvent, DecisionRecord } from "../telemetry/index.js";
 import { compileRule, type RuleFailed } from "./decision-rules.js";
 import type { DecisionLogSettings, FieldMask } from "./decision-settings.js";
 import type { DecisionInput } from "./decision-vocabulary.js";
@@ -12,12 +13,16 @@ export interface DecisionText {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-/** Makes the line of a decision. */
-export type DecisionLine = (
-  observation: CheckObservation,
-  record: DecisionRecord,
-  input: DecisionInput,
-) => DecisionText;
+/** What a line tells: a decision, or what body policies did with what it allowed. */
+export interface Told {
+  readonly record: DecisionRecord | BodyEvent;
+  /** As the request came. */
+  readonly attributes: Attributes | undefined;
+  readonly input: DecisionInput;
+}
+
+/** Makes the line of what is told. */
+export type DecisionLine = (told: Told) => DecisionText;
 
 /** What a line is made by. */
 export interface LineOptions {
@@ -48,22 +53,32 @@ export function compileDecisionLine({ settings, mask, places, failed }: LineOpti
     ...(include.query ? [queryOf(masks)] : []),
     ...(include.claims ? [claimsOf] : []),
   ];
-  return (observation, record, input) => {
+  return (told) => {
+    const { record, input } = told;
     let shown = record as unknown as Record<string, unknown>;
     if (extras.length > 0) {
       shown = { ...shown };
-      for (const extra of extras) extra(observation, shown);
+      for (const extra of extras) extra(told, shown);
     }
     shown = hide(shown, input, extras.length === 0);
     const json = JSON.stringify(shown);
-    return { text: `{"level":${levelOf(record)},${json.slice(1, -1)},"msg":"decision"}`, record: shown };
+    const msg = "event" in record ? record.event : "decision";
+    const level = levels[severityOf(record)];
+    return { text: `{"level":${level},${json.slice(1, -1)},"msg":"${msg}"}`, record: shown };
   };
 }
 
-/** pino's numbers: info for what passes, warn for what is refused or passed unasked, error for a fault of ours. */
-function levelOf({ stage, allowed, failed_open }: DecisionRecord): number {
-  if (stage === "internal") return 50;
-  return allowed && !failed_open ? 30 : 40;
+/** pino's numbers. */
+const levels = { info: 30, warn: 40, error: 50 } as const;
+
+/** Info for what passes, warn for what is refused or passed unasked, error for a fault of ours. */
+export function severityOf(record: DecisionRecord | BodyEvent): "info" | "warn" | "error" {
+  if ("event" in record) {
+    if (record.code === grpcCode.internal) return "error";
+    return record.allowed && !record.body.unscanned ? "info" : "warn";
+  }
+  if (record.stage === "internal") return "error";
+  return record.allowed && !record.failed_open ? "info" : "warn";
 }
 
 type Shown = Record<string, unknown>;
@@ -92,7 +107,7 @@ function compileHides(rules: readonly FieldMask[], failed: RuleFailed): Hide {
   };
 }
 
-type Extra = (observation: CheckObservation, shown: Shown) => void;
+type Extra = (told: Told, shown: Shown) => void;
 
 function headersOf(names: readonly string[], masks: Masks): Extra {
   const all = names.includes("*");
@@ -124,8 +139,8 @@ function queryOf(masks: Masks): Extra {
   };
 }
 
-const claimsOf: Extra = ({ decision }, shown) => {
-  const payload = decision.attributes?.auth?.payload;
+const claimsOf: Extra = ({ input }, shown) => {
+  const payload = input.attributes?.auth?.payload;
   if (payload === undefined) return;
   const claims = writtenClaims.flatMap((name) => {
     const value = member(payload, name);

@@ -1,9 +1,15 @@
 import type { TokenPlaces } from "../authn/index.js";
-import type { CheckObservation, DecisionRecord } from "../telemetry/index.js";
-import { compileDecisionLine, type DecisionText } from "./decision-line.js";
+import {
+  type BodyObservation,
+  bodyEventOf,
+  type CheckObservation,
+  type DecisionRecord,
+  isNoteworthy,
+} from "../telemetry/index.js";
+import { compileDecisionLine, type DecisionText, severityOf, type Told } from "./decision-line.js";
 import { type Asked, compileKeep, compileRule, type RuleFailed } from "./decision-rules.js";
 import type { AuditSettings, DecisionLogSettings } from "./decision-settings.js";
-import { type DecisionInput, decisionInput } from "./decision-vocabulary.js";
+import { bodyInput, decisionInput } from "./decision-vocabulary.js";
 import type { LogLine } from "./sink.js";
 import { auditSink, decisionSinkName } from "./sink-names.js";
 import { traceOf } from "./trace-of.js";
@@ -21,6 +27,11 @@ export interface DecisionLog {
   /** The lines of a decision for the sinks that take it. Never throws; may be asked in a later turn than the check. */
   readonly lines: (observation: CheckObservation, record: DecisionRecord) => readonly LogLine[];
   /**
+   * The second lines of a decision, when body policies refused, changed or missed something of what it had allowed; mostly
+   * none. `now`: milliseconds since the epoch. Never throws.
+   */
+  readonly bodyLines: (observation: BodyObservation, now: number) => readonly LogLine[];
+  /**
    * Names of the sinks whose line must be stored before the request is answered. Empty: nothing has to be waited for.
    */
   readonly strict: ReadonlySet<string>;
@@ -29,11 +40,7 @@ export interface DecisionLog {
 interface Target {
   readonly sink: string;
   readonly takes: Asked;
-  readonly line: (
-    input: DecisionInput,
-    observation: CheckObservation,
-    record: DecisionRecord,
-  ) => DecisionText;
+  readonly line: (told: Told) => DecisionText;
   readonly forOtlp: boolean;
   /** What is dropped and sampled is not kept from it. */
   readonly takesAll: boolean;
@@ -67,28 +74,38 @@ export function compileDecisionLog(
   if (targets.length === 0) return undefined;
   const strict = settings.sinks.filter((sink) => sink.strict).map(({ name }) => decisionSinkName(name));
   if (audit?.strict === true) strict.push(auditSink);
+  const linesOf = (told: Told): readonly LogLine[] => {
+    const { record, input } = told;
+    const isKept = keep(input);
+    const lines: LogLine[] = [];
+    for (const { sink, takes, line, forOtlp, takesAll } of targets) {
+      if ((!isKept && !takesAll) || !takes(input)) continue;
+      const { text, record: shown } = line(told);
+      const { time } = record;
+      const severity = severityOf(record);
+      if (!forOtlp) lines.push({ sink, time, severity, text });
+      else {
+        const trace = traceOf(told.attributes);
+        const { traceId, spanId } = trace ?? {};
+        lines.push({ sink, time, severity, text, fields: fieldsOf(shown), traceId, spanId });
+      }
+    }
+    return lines;
+  };
   return {
     strict: new Set(strict),
-    lines(observation, record) {
-      const input = decisionInput(observation);
-      const isKept = keep(input);
-      const lines: LogLine[] = [];
-      for (const { sink, takes, line, forOtlp, takesAll } of targets) {
-        if ((!isKept && !takesAll) || !takes(input)) continue;
-        const { text, record: shown } = line(input, observation, record);
-        const { time } = record;
-        const severity = severityOf(record);
-        if (!forOtlp) lines.push({ sink, time, severity, text });
-        else {
-          const trace = traceOf(observation.attributes);
-          const { traceId, spanId } = trace ?? {};
-          lines.push({ sink, time, severity, text, fields: fieldsOf(shown), traceId, spanId });
-        }
-      }
-      return lines;
+    lines: (observation, record) =>
+      linesOf({ record, attributes: observation.attributes, input: decisionInput(observation) }),
+    bodyLines(observation, now) {
+      const record = bodyEventOf(observation, now);
+      if (!isNoteworthy(record)) return noLines;
+      const { attributes } = observation;
+      return linesOf({ record, attributes, input: bodyInput(observation, record) });
     },
   };
 }
+
+const noLines: readonly LogLine[] = [];
 
 /** A filter that has no value takes everything, what is denied, or nothing. */
 function takesOf(
@@ -116,23 +133,19 @@ function takesOf(
 
 /** Sinks with the same masks share the text of a decision. */
 function shareLine(line: ReturnType<typeof compileDecisionLine>): Target["line"] {
-  let last: { readonly of: CheckObservation; readonly text: DecisionText } | undefined;
-  return (input, observation, record) => {
-    if (last?.of === observation) return last.text;
-    const text = line(observation, record, input);
-    last = { of: observation, text };
+  let last: { readonly of: Told; readonly text: DecisionText } | undefined;
+  return (told) => {
+    if (last?.of === told) return last.text;
+    const text = line(told);
+    last = { of: told, text };
     return text;
   };
-}
-
-function severityOf({ stage, allowed, failed_open }: DecisionRecord): LogLine["severity"] {
-  if (stage === "internal") return "error";
-  return allowed && !failed_open ? "info" : "warn";
 }
 
 /** What a collector may want to find records by; masked as the text is. */
 const found = [
   "decision_id",
+  "event",
   "allowed",
   "code",
   "stage",

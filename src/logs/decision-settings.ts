@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DecisionRecord } from "../telemetry/index.js";
+import type { BodyEvent, DecisionRecord } from "../telemetry/index.js";
 import type { MaskSettings } from "./mask.js";
 import {
   filePath,
@@ -116,34 +116,37 @@ export const auditSettings: z.ZodType<AuditSettings> = z.strictObject({
 });
 
 /** What a line is found and read by stays. */
-type Kept = "time" | "decision_id" | "allowed" | "code";
+type Kept = "time" | "event" | "decision_id" | "allowed" | "code";
 
 /** Fields that may be masked: those of the record, which the compiler keeps complete, and what is included. */
-const maskable: Record<Exclude<keyof DecisionRecord, Kept>, true> & Record<Included, true> = {
-  stage: true,
-  policy: true,
-  rule: true,
-  reason: true,
-  dry_run: true,
-  quota: true,
-  failed_open: true,
-  snapshot: true,
-  duration_ms: true,
-  protocol: true,
-  method: true,
-  host: true,
-  path: true,
-  source_ip: true,
-  source_principal: true,
-  request_principal: true,
-  authn_method: true,
-  authn_refused: true,
-  destination_namespace: true,
-  destination_workload: true,
-  headers: true,
-  query: true,
-  claims: true,
-};
+const maskable: Record<Exclude<keyof DecisionRecord | keyof BodyEvent, Kept>, true> & Record<Included, true> =
+  {
+    stage: true,
+    policy: true,
+    rule: true,
+    reason: true,
+    dry_run: true,
+    quota: true,
+    failed_open: true,
+    obligations: true,
+    snapshot: true,
+    duration_ms: true,
+    protocol: true,
+    method: true,
+    host: true,
+    path: true,
+    source_ip: true,
+    source_principal: true,
+    request_principal: true,
+    authn_method: true,
+    authn_refused: true,
+    destination_namespace: true,
+    destination_workload: true,
+    body: true,
+    headers: true,
+    query: true,
+    claims: true,
+  };
 
 /** What of the request stands beside the record. */
 export type Included = "headers" | "query" | "claims";

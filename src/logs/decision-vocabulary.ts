@@ -1,5 +1,4 @@
 import type { Attributes, Workload } from "../attributes/index.js";
-import type { Decision } from "../engine/index.js";
 import {
   type Attribute,
   createVocabulary,
@@ -12,15 +11,33 @@ import {
   type Vocabulary,
 } from "../expressions/index.js";
 import type { QuotaFact } from "../quota/index.js";
-import type { CheckObservation } from "../telemetry/index.js";
+import type { BodyEvent, BodyObservation, BodyRecord, CheckObservation } from "../telemetry/index.js";
+
+/** What is known of a decision, or of what body policies did with what it allowed. */
+interface DecisionFacts {
+  readonly decisionId: string;
+  readonly allowed: boolean;
+  readonly code: number;
+  readonly stage: string;
+  readonly reason: string | undefined;
+  readonly rule: { readonly policy: string; readonly rule?: number | undefined } | undefined;
+  readonly generation: number;
+  readonly failedOpen: boolean;
+  readonly audit: boolean | undefined;
+  readonly quota: { readonly facts: readonly QuotaFact[] };
+  readonly obligations: readonly string[];
+}
 
 /** What an expression over decisions reads. */
 export interface DecisionInput {
   /** As the stages left them, with the verified token; undefined when the request could not be read. */
   readonly attributes: Attributes | undefined;
   readonly workload: Workload | undefined;
-  readonly decision: Decision;
-  readonly durationMs: number;
+  readonly decision: DecisionFacts;
+  /** Undefined: it is no check that took time, see `body`. */
+  readonly durationMs: number | undefined;
+  /** What body policies did; undefined: the decision itself is written. */
+  readonly body: BodyRecord | undefined;
 }
 
 /** What an expression reads of a decision and of what it was about. */
@@ -30,6 +47,32 @@ export function decisionInput({ decision, attributes, durationMs }: CheckObserva
     workload: decision.workload ?? attributes?.workload,
     decision,
     durationMs,
+    body: undefined,
+  };
+}
+
+const noQuota: DecisionFacts["quota"] = { facts: [] };
+
+/** The same of an exchange that went through body policies. */
+export function bodyInput({ attributes, workload }: BodyObservation, event: BodyEvent): DecisionInput {
+  return {
+    attributes,
+    workload,
+    decision: {
+      decisionId: event.decision_id,
+      allowed: event.allowed,
+      code: event.code,
+      stage: event.stage,
+      reason: event.reason ?? undefined,
+      rule: event.policy === null ? undefined : { policy: event.policy },
+      generation: event.snapshot,
+      failedOpen: false,
+      audit: undefined,
+      quota: noQuota,
+      obligations: event.obligations,
+    },
+    durationMs: undefined,
+    body: event.body,
   };
 }
 
@@ -56,6 +99,7 @@ const requestAttributes: readonly Attribute<DecisionInput>[] = [...requestVocabu
 /** What an expression may say of a decision: the request's attributes and what came of it. */
 export const decisionVocabulary: Vocabulary<DecisionInput> = createVocabulary([
   ...requestAttributes,
+  of("check.event", string, ({ body }) => (body === undefined ? "decision" : "body")),
   of("check.decision_id", string, ({ decision }) => decision.decisionId),
   of("check.allowed", bool, ({ decision }) => decision.allowed),
   of("check.code", int, ({ decision }) => BigInt(decision.code)),
@@ -69,6 +113,10 @@ export const decisionVocabulary: Vocabulary<DecisionInput> = createVocabulary([
   of("check.failed_open", bool, ({ decision }) => decision.failedOpen),
   of("check.audit", bool, ({ decision }) => decision.audit === true),
   of("check.duration", double, ({ durationMs }) => durationMs),
+  of("check.obligations", listOf(string), ({ decision }) => decision.obligations),
+  of("check.body.policies", listOf(string), ({ body }) => body?.policies),
+  of("check.body.changes", int, ({ body }) => (body === undefined ? undefined : BigInt(body.changes))),
+  of("check.body.unscanned", bool, ({ body }) => body?.unscanned),
   of("quota.names", listOf(string), ({ decision }) => decision.quota.facts.map(({ quota }) => quota)),
   of("quota.cost", mapOf(int), (input) => quotaView(({ cost }) => cost, input)),
   of("quota.limit", mapOf(int), (input) => quotaView(({ limit }) => limit, input)),

@@ -20,6 +20,7 @@ export type {
   CheckOutcomeAtProxy,
   Party,
   Report,
+  ReportBody,
   ReportCheck,
   ReportEvent,
   Reporter,

@@ -129,8 +129,43 @@ export interface ReportCheck {
   readonly quota: readonly ReportQuota[];
   /** As in the metadata. */
   readonly dryRun: readonly JsonObject[];
+  /** BodyPolicies that the decision asks for, `NAMESPACE/NAME`. */
+  readonly obligations: readonly string[];
+  /** Those of them that nobody carried out to the end although the request was served; known when it is over. */
+  readonly unmet: readonly string[];
+  /** What body policies did; undefined where none applied. */
+  readonly body: ReportBody | undefined;
   /** What the check took as Envoy sees it, in milliseconds; undefined when it does not say. */
   readonly latencyMs: number | undefined;
+}
+
+/** What policies over bodies and responses did with one exchange: names and numbers, never a part of a body. */
+export interface ReportBody {
+  /** `NAMESPACE/NAME` of those that applied, dry runs included. */
+  readonly policies: readonly string[];
+  /** Of the obligations those that were carried out to the end. */
+  readonly fulfilled: readonly string[];
+  /** Findings and changed fields, by `NAMESPACE/NAME/RULE`. */
+  readonly changes: ReadonlyMap<string, number>;
+  /** The sum of them, those that are not named included. */
+  readonly changed: number;
+  readonly refused:
+    | {
+        /** Empty where no policy did, but what it needs is missing. */
+        readonly policy: string;
+        readonly reason: string;
+        readonly phase: "request" | "response" | undefined;
+      }
+    | undefined;
+  /** What policies on trial would have refused. */
+  readonly dryRun: readonly { readonly policy: string; readonly reason: string }[];
+  /** Bytes that were looked at. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** What was charged to quotas after the fact. */
+  readonly usage: readonly { readonly quota: string; readonly units: number }[];
+  /** Not everything was looked at: `onLimit: pass`, or a fault with `failOpen`. */
+  readonly unscanned: boolean;
 }
 
 /** What one quota took. */

@@ -17,6 +17,16 @@ export const checkAttributes: readonly ReportAttribute[] = [
   ofReport("check.snapshot", int, ({ check }) => whole(check.snapshot)),
   ofReport("check.failed_open", bool, ({ check }) => check.failedOpen),
   ofReport("check.latency", double, ({ check }) => check.latencyMs),
+  ofReport("check.obligations", listOf(string), ({ check }) => check.obligations),
+  ofReport("check.unmet", listOf(string), ({ check }) => check.unmet),
+  ofReport("check.body.policies", listOf(string), ({ check }) => check.body?.policies),
+  ofReport("check.body.changes", int, ({ check }) => whole(check.body?.changed)),
+  ofReport("check.body.rules", mapOf(int), ({ check: { body } }) =>
+    body === undefined ? undefined : mapView(counts, body.changes),
+  ),
+  ofReport("check.body.refused_by", string, ({ check }) => known(check.body?.refused?.policy)),
+  ofReport("check.body.refused_reason", string, ({ check }) => known(check.body?.refused?.reason)),
+  ofReport("check.body.unscanned", bool, ({ check }) => check.body?.unscanned),
   ofReport("quota.names", listOf(string), ({ check }) => check.quota.map(({ quota }) => quota)),
   ...(["cost", "limit", "remaining"] as const).map((field) =>
     ofReport(`quota.${field}`, mapOf(int), ({ check }) => mapView(quotas[field], check.quota)),
@@ -52,6 +62,14 @@ const quotas = {
   cost: quotaMap(({ cost }) => cost),
   limit: quotaMap(({ limit }) => limit),
   remaining: quotaMap(({ remaining }) => remaining),
+};
+
+/** How much each rule found, by its name. */
+const counts: MapOperations<ReadonlyMap<string, number>> = {
+  get: (all, name) => whole(all.get(name)),
+  has: (all, name) => all.has(name),
+  size: (all) => all.size,
+  keys: (all) => all.keys(),
 };
 
 /** One number of each quota by its name. */

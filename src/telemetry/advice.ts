@@ -5,7 +5,7 @@ import { sayInOneLine } from "./sentence.js";
  * What would help whoever asks why: one line each, in the order in which to try. Empty when all went as it should.
  */
 export function adviseOn(record: JoinedRecord): readonly string[] {
-  return [...ofOutcome(record), ...ofReason(record)].map(sayInOneLine);
+  return [...ofOutcome(record), ...ofObligations(record), ...ofReason(record)].map(sayInOneLine);
 }
 
 const explain =
@@ -23,6 +23,13 @@ function ofOutcome({ outcome, known_from: knownFrom, response, decision_id: id }
     case "timeout":
     case "shadow_error":
     case "error":
+      if (response?.code_details?.startsWith("ext_proc") === true) {
+        return [
+          "Envoy had no answer about a part of this request: see `gatehouse_ext_proc_streams_total` for `failed`, the" +
+            " log of this time, and `message_timeout` of the ext_proc filter (200 ms where it is not set)",
+          ...elsewhere,
+        ];
+      }
       return [
         `Envoy had no answer${waited}: is Gatehouse up and reachable for it, and is \`grpc_service.timeout\` of its` +
           " filter (200 ms where it is not set) longer than `gatehouse_check_duration_seconds`?",
@@ -44,8 +51,21 @@ function ofOutcome({ outcome, known_from: knownFrom, response, decision_id: id }
   }
 }
 
+function ofObligations({ unmet }: JoinedRecord): string[] {
+  if (unmet.length === 0) return [];
+  return [
+    `the decision asked for ${unmet.join(", ")}, and Envoy's log does not say that it was carried out: look whether the` +
+      " route has the ext_proc filter, behind ext_authz, and whether its `metadata_options` let our metadata in" +
+      " (`gatehouse doctor`)",
+  ];
+}
+
 function ofReason(record: JoinedRecord): string[] {
-  const { allowed, reason, policy, stage } = record;
+  const { allowed, reason, policy, stage, body } = record;
+  if (allowed !== false && body !== null && body.refused !== null) {
+    const { policy: by, reason: why } = body.refused;
+    return [...(by === "" ? [] : [`body policy ${by} refused it after it was allowed`]), table(why)];
+  }
   if (allowed !== false || reason === null) return [];
   switch (reason) {
     case "denied_by_policy":

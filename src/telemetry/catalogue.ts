@@ -1,8 +1,10 @@
 import { authnDefinitions } from "./authn-metrics.js";
+import { bodyDefinitions } from "./body-metrics.js";
 import { checkDefinitions } from "./check-metrics.js";
 import { configDefinitions } from "./config-metrics.js";
 import type { MetricChapter } from "./definition.js";
 import { expressionDefinitions } from "./expression-metrics.js";
+import { extProcDefinitions } from "./ext-proc-metrics.js";
 import { introspectionDefinitions } from "./introspection-metrics.js";
 import { keyDefinitions } from "./key-metrics.js";
 import { logDefinitions } from "./log-metrics.js";
@@ -20,6 +22,7 @@ import { sinkDefinitions } from "./sink-metrics.js";
  */
 export const metricCatalogue: readonly MetricChapter[] = [
   { title: "Checks", metrics: checkDefinitions },
+  { title: "Bodies and responses", metrics: [...extProcDefinitions, ...bodyDefinitions] },
   { title: "What proxies report", metrics: logDefinitions },
   { title: "Logs and traces", metrics: [...sinkDefinitions, ...expressionDefinitions] },
   { title: "Extension providers and Rego", metrics: [...providerDefinitions, ...regoDefinitions] },

@@ -1,10 +1,11 @@
+import type { BodyRecord } from "./body-record.js";
 import type { DecisionOutcome, KnownDecision, ServedResponse } from "./joined.js";
 
 /** What `/decisions` can be asked for. All that is given must hold. */
 export interface DecisionFilter {
   /** True: only what was refused, by us or by Envoy in want of our answer; false: only what passed. */
   readonly denied?: boolean | undefined;
-  /** `NAMESPACE/NAME`. */
+  /** `NAMESPACE/NAME` that decided, or that refused in a later phase. */
   readonly policy?: string | undefined;
   readonly outcome?: DecisionOutcome | undefined;
   /** The caller: `ISSUER/SUBJECT` of the credential, or the principal of the certificate. */
@@ -22,6 +23,10 @@ export interface DecisionFilter {
   readonly reason?: string | undefined;
   /** `NAMESPACE/NAME` of a quota that was asked. */
   readonly quota?: string | undefined;
+  /** `NAMESPACE/NAME` of a BodyPolicy that applied or was asked for. */
+  readonly bodyPolicy?: string | undefined;
+  /** True: only what was served without its obligations; false: all else. */
+  readonly unmet?: boolean | undefined;
   /** Only what came or changed since the record with this `cursor`, then the one that changed first comes first. */
   readonly after?: number | undefined;
   readonly limit?: number | undefined;
@@ -31,15 +36,18 @@ interface Held {
   readonly decision: KnownDecision;
   readonly outcome: DecisionOutcome;
   readonly response: ServedResponse | null;
+  readonly body: BodyRecord | null;
+  readonly unmet: readonly string[];
 }
 
 /** Whether a decision is what is asked for; `after` and `limit` are not looked at. */
-export function matches({ decision: record, outcome, response }: Held, filter: DecisionFilter): boolean {
+export function matches(held: Held, filter: DecisionFilter): boolean {
+  const { decision: record, outcome, response, body, unmet } = held;
   const { denied, policy, principal, host, path, since, decisionId, requestId, stage, reason, quota } =
     filter;
   return (
     (denied === undefined || isRefused(record, outcome) === denied) &&
-    (policy === undefined || record.policy === policy) &&
+    (policy === undefined || record.policy === policy || body?.refused?.policy === policy) &&
     (filter.outcome === undefined || filter.outcome === outcome) &&
     (principal === undefined ||
       record.request_principal === principal ||
@@ -49,14 +57,24 @@ export function matches({ decision: record, outcome, response }: Held, filter: D
     (since === undefined || record.time >= since) &&
     (decisionId === undefined || record.decision_id === decisionId) &&
     (requestId === undefined || response?.request_id === requestId) &&
-    (stage === undefined || record.stage === stage) &&
-    (reason === undefined || record.reason === reason) &&
-    (quota === undefined || record.quota.some((taken) => taken.quota === quota))
+    (stage === undefined || record.stage === stage || (stage === "body" && isRefusedLater(body))) &&
+    (reason === undefined || record.reason === reason || body?.refused?.reason === reason) &&
+    (quota === undefined || record.quota.some((taken) => taken.quota === quota)) &&
+    (filter.bodyPolicy === undefined || concerns(held, filter.bodyPolicy)) &&
+    (filter.unmet === undefined || unmet.length > 0 === filter.unmet)
   );
 }
 
+function concerns({ decision, body }: Held, policy: string): boolean {
+  return decision.obligations.includes(policy) || (body?.policies.includes(policy) ?? false);
+}
+
+function isRefusedLater(body: BodyRecord | null): boolean {
+  return (body?.refused ?? null) !== null;
+}
+
 function isRefused({ allowed }: KnownDecision, outcome: DecisionOutcome): boolean {
-  return allowed === false || outcome === "error" || outcome === "timeout";
+  return allowed === false || outcome === "denied" || outcome === "error" || outcome === "timeout";
 }
 
 const port = /:\d+$/;

@@ -1,4 +1,6 @@
 export { adviseOn } from "./advice.js";
+export { type BodyEvent, type BodyObservation, bodyEventOf, isNoteworthy } from "./body-event.js";
+export type { Amendment, BodyRecord } from "./body-record.js";
 export { metricCatalogue } from "./catalogue.js";
 export type { ReloadResult } from "./config-metrics.js";
 export type { MetricChapter, MetricDefinition } from "./definition.js";

@@ -1,4 +1,5 @@
 import type { CheckOutcomeAtProxy, ReportEvent, ReportSide } from "../report/index.js";
+import type { BodyRecord } from "./body-record.js";
 import type { DecisionRecord } from "./record.js";
 
 /** What became of a decision at the proxy or, before the proxy has said so, what was answered. */
@@ -83,6 +84,10 @@ export interface ServedRecord {
   readonly outcome: CheckOutcomeAtProxy;
   readonly decision: KnownDecision;
   readonly response: ServedResponse;
+  /** What body policies did, null where the report says nothing of it. */
+  readonly body: BodyRecord | null;
+  /** Obligations that nobody carried out although the request was served. */
+  readonly unmet: readonly string[];
 }
 
 /** A decision and what became of it, as `/decisions` shows them. */
@@ -95,6 +100,10 @@ export type JoinedRecord = KnownDecision & {
   readonly known_from: "decision" | "access_log";
   /** Null as long as no proxy has reported. */
   readonly response: ServedResponse | null;
+  /** What body policies did, as whoever ran them says, else as the proxy does; null: none did anything so far. */
+  readonly body: BodyRecord | null;
+  /** Obligations that nobody carried out although the request was served. */
+  readonly unmet: readonly string[];
   /** In the order of arrival; stays the same. */
   readonly seq: number;
   /** Grows with each change of any record: `after` that of the last record that was seen come the changes since. */

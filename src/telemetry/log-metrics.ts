@@ -91,6 +91,17 @@ const served: MetricDefinition = {
   more: "To be alerted on: it must stay 0.",
 };
 
+const obligations: MetricDefinition = {
+  name: "gatehouse_obligations_total",
+  type: "counter",
+  help: "Obligations of requests that were allowed and served, by whether somebody says to have carried them out.",
+  labels: [{ name: "result", values: ["met", "unmet"] }],
+  startsAtZero: true,
+  more:
+    "`unmet` is to be alerted on: a BodyPolicy that a decision asks for did not act. Of a request that was cut short those" +
+    " that were carried out count alone.",
+};
+
 /** The metrics of access logs. */
 export const logDefinitions: readonly MetricDefinition[] = [
   entries,
@@ -100,6 +111,7 @@ export const logDefinitions: readonly MetricDefinition[] = [
   outcomes,
   latency,
   served,
+  obligations,
 ];
 
 /** Counts entries of access logs, and what they say of checks. */
@@ -111,17 +123,24 @@ export function createLogMetrics(): LogMetrics {
   const checks = createNumberFamily(outcomes);
   const latencies = createHistogramFamily(latency);
   const alarms = createNumberFamily(served);
+  const obliged = createNumberFamily(obligations);
   return {
-    reported({ attributes, event, check: { outcome, latencyMs } }) {
+    reported({ attributes, event, check }) {
+      const { outcome, latencyMs } = check;
       counted.add(1, attributes.protocol, event);
       if (event !== "close") return;
       checks.add(1, outcome);
       if (latencyMs !== undefined) latencies.observe(latencyMs / 1000);
       if (outcome === "denied_but_served") alarms.add(1);
+      if (check.obligations.length === 0 || outcome !== "allowed") return;
+      const met = check.obligations.filter((name) => check.body?.fulfilled.includes(name) === true).length;
+      if (met > 0) obliged.add(met, "met");
+      if (check.unmet.length > 0) obliged.add(check.unmet.length, "unmet");
     },
     logEntriesDropped: (reason, count) => lost.add(count, reason),
     logEntriesQueued: (count) => waiting.set(count),
     logStreamsChanged: (by) => open.add(by),
-    values: () => [counted, lost, waiting, open, checks, latencies, alarms].map((family) => family.object()),
+    values: () =>
+      [counted, lost, waiting, open, checks, latencies, alarms, obliged].map((family) => family.object()),
   };
 }

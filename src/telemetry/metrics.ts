@@ -1,8 +1,10 @@
 import type { MetricObject } from "prom-client";
 import { type AuthnMetrics, createAuthnMetrics } from "./authn-metrics.js";
+import { type BodyMetrics, createBodyMetrics } from "./body-metrics.js";
 import { type CheckMetrics, createCheckMetrics } from "./check-metrics.js";
 import { type ConfigMetrics, createConfigMetrics } from "./config-metrics.js";
 import { createExpressionMetrics, type ExpressionMetrics } from "./expression-metrics.js";
+import { createExtProcMetrics, type ExtProcMetrics } from "./ext-proc-metrics.js";
 import { createIntrospectionMetrics, type IntrospectionMetrics } from "./introspection-metrics.js";
 import { createKeyMetrics, type KeyMetrics } from "./key-metrics.js";
 import { createLogMetrics, type LogMetrics } from "./log-metrics.js";
@@ -19,6 +21,8 @@ type Part<M> = Omit<M, "values">;
 /** The process's metrics. Recording never throws; label values come from closed sets. */
 export interface Metrics
   extends Part<CheckMetrics>,
+    Part<ExtProcMetrics>,
+    Part<BodyMetrics>,
     Part<LogMetrics>,
     Part<SinkMetrics>,
     Part<ExpressionMetrics>,
@@ -42,6 +46,8 @@ export interface Metrics
  */
 export function createMetrics(options: { readonly processMetrics: boolean }): Metrics {
   const checks = createCheckMetrics();
+  const extProc = createExtProcMetrics();
+  const bodies = createBodyMetrics();
   const logs = createLogMetrics();
   const sinks = createSinkMetrics();
   const expressions = createExpressionMetrics();
@@ -57,11 +63,13 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
   const processes = createProcessMetrics();
   const parts = [
     ...[checks, logs, sinks, expressions, providers, rego, authn, introspection, keys, quotas, redis],
-    ...[rateLimits, config, processes],
+    ...[rateLimits, config, processes, extProc, bodies],
   ];
   const defaults = options.processMetrics ? createDefaultMetrics() : () => Promise.resolve([]);
   return {
     ...checks,
+    ...extProc,
+    ...bodies,
     ...logs,
     ...sinks,
     ...expressions,

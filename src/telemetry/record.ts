@@ -22,6 +22,8 @@ export interface DecisionRecord {
   /** What quotas took; empty where none was asked. */
   readonly quota: readonly QuotaTake[];
   readonly failed_open: boolean;
+  /** BodyPolicies that the decision asks for, `NAMESPACE/NAME`. */
+  readonly obligations: readonly string[];
   /** Generation of the configuration that decided, 0 without one. */
   readonly snapshot: number;
   readonly duration_ms: number;
@@ -76,6 +78,7 @@ export function recordOf({ decision, attributes, now, durationMs }: CheckObserva
     dry_run: decision.dryRun,
     quota: decision.quota.facts.length === 0 ? noneTaken : decision.quota.facts.map(takeOf),
     failed_open: decision.failedOpen,
+    obligations: decision.obligations,
     snapshot: decision.generation,
     duration_ms: Math.round(durationMs * 1000) / 1000,
     protocol: attributes?.protocol ?? null,

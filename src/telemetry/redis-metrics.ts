@@ -18,7 +18,7 @@ const operations: MetricDefinition = {
   type: "counter",
   help: "Operations on the counters in Redis, by result.",
   labels: [
-    { name: "operation", values: ["charge", "refund", "add", "look", "read", "reset"] },
+    { name: "operation", values: ["charge", "refund", "debit", "add", "look", "read", "reset"] },
     { name: "result", values: ["ok", "unavailable", "timeout", "full", "overflow"] },
   ],
   more: "`add` is the rate limit service's.",

@@ -1,3 +1,4 @@
+import type { Amendment, BodyRecord } from "./body-record.js";
 import { type DecisionFilter, matches } from "./filter.js";
 import { joinResponses } from "./join-responses.js";
 import type { DecisionOutcome, JoinedRecord, KnownDecision, ServedRecord, ServedResponse } from "./joined.js";
@@ -8,6 +9,11 @@ export interface DecisionRing {
   push(record: DecisionRecord): void;
   /** Joins what a proxy reports to its decision, which may come later; one that never comes is known from it alone. */
   served(record: ServedRecord): void;
+  /**
+   * Joins what body policies did to its decision, which may come later; of one that never comes nothing is known. What
+   * comes twice for a decision is the same again.
+   */
+  amend(amendment: Amendment): void;
   /** Newest first, unless `filter.after` is given. */
   list(filter: DecisionFilter): JoinedRecord[];
   /** The decisions that were pushed since the last call, as many of them as are still held, oldest first. */
@@ -17,17 +23,21 @@ export interface DecisionRing {
    * before them those of refusals that an upstream answered.
    */
   takeNewServed(): ServedRecord[];
+  /** Where amendments are forwarded: the last ones since the last call, in their order. */
+  takeNewAmendments(): Amendment[];
 }
 
 /** How a ring is used. */
 export interface DecisionRingOptions {
-  /** Reports are kept for `takeNewServed` instead of joined: whoever takes them joins them. */
+  /** Reports and amendments are kept to be taken instead of joined: whoever takes them joins them. */
   readonly forwards?: boolean;
   /** Told once of each decision that refused what an upstream answered nevertheless. Must not throw. */
   readonly onAlarm?: (record: JoinedRecord) => void;
+  /** Told once of each decision whose obligations nobody carried out although it was served. Must not throw. */
+  readonly onUnmet?: (record: JoinedRecord) => void;
 }
 
-/** So many reports of refusals that were served are forwarded beside the last ones, whatever else was reported. */
+/** So many reports of refusals that were served, or of obligations that were not met, are forwarded beside the last ones, whatever else was reported. */
 const MAX_ALARMS = 100;
 
 interface Slot {
@@ -35,6 +45,10 @@ interface Slot {
   knownFrom: JoinedRecord["known_from"];
   outcome: DecisionOutcome;
   response: ServedResponse | null;
+  body: BodyRecord | null;
+  /** Whoever ran the body policies said so, not only a proxy. */
+  isAmended: boolean;
+  unmet: readonly string[];
   seq: number;
   cursor: number;
 }
@@ -49,6 +63,8 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
   const waiting: ServedRecord[] = [];
   /** Older than all that is waiting. */
   const alarms: ServedRecord[] = [];
+  /** Amendments to be taken or, here, of decisions that have not come; the oldest first. */
+  const amendments = new Map<string, Amendment>();
   let [pushed, taken, changes, reports] = [0, 0, 0, 0];
 
   const add = (decision: KnownDecision, knownFrom: Slot["knownFrom"]): Slot => {
@@ -63,6 +79,9 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
         knownFrom,
         outcome: answered(decision),
         response: null,
+        body: null,
+        isAmended: false,
+        unmet: allMet,
         seq,
         cursor: changes,
       };
@@ -74,16 +93,35 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
       slot.knownFrom = knownFrom;
       slot.outcome = answered(decision);
       slot.response = null;
+      slot.body = null;
+      slot.isAmended = false;
+      slot.unmet = allMet;
       slot.seq = seq;
       slot.cursor = changes;
     }
-    if (decision.decision_id !== null && decision.decision_id !== "") index.set(decision.decision_id, slot);
+    const { decision_id: id } = decision;
+    if (id !== null && id !== "") {
+      index.set(id, slot);
+      const amendment = amendments.get(id);
+      if (amendment !== undefined && options.forwards !== true) {
+        amendments.delete(id);
+        join(slot, amendment.body);
+      }
+    }
     return slot;
+  };
+
+  /** Until the proxy says more, what a body policy refused was refused. */
+  const join = (slot: Slot, body: BodyRecord): void => {
+    slot.body = body;
+    slot.isAmended = true;
+    slot.unmet = without(slot.unmet, body.fulfilled);
+    settle(slot, slot.outcome);
   };
 
   const settle = (slot: Slot, outcome: ServedRecord["outcome"]): void => {
     if (slot.outcome === "denied_but_served") return;
-    slot.outcome = outcomeOf(slot.decision, outcome);
+    slot.outcome = outcomeOf(slot, outcome);
     if (slot.outcome === "denied_but_served") options.onAlarm?.(show(slot));
   };
 
@@ -126,11 +164,31 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
       const isConnection = record.decision.protocol === "tcp";
       const joined = slot.response === null ? response : joinResponses(slot.response, response, isConnection);
       const isAlarm = outcome === "denied_but_served" && slot.outcome !== outcome;
-      if (joined === slot.response && !isAlarm) return;
+      const unmet = slot.unmet.length > 0 ? allMet : without(record.unmet, slot.body?.fulfilled ?? allMet);
+      if (joined === slot.response && !isAlarm && unmet.length === 0) return;
       slot.response = joined;
+      if (!slot.isAmended && record.body !== null) slot.body = record.body;
       changes += 1;
       slot.cursor = changes;
       settle(slot, outcome);
+      if (unmet.length === 0) return;
+      slot.unmet = unmet;
+      options.onUnmet?.(show(slot));
+    },
+    amend(amendment) {
+      const { decision_id: id, body } = amendment;
+      const slot = options.forwards === true ? undefined : index.get(id);
+      if (slot === undefined) {
+        if (id === "" || amendments.has(id)) return;
+        const [oldest] = amendments.keys();
+        if (amendments.size >= capacity && oldest !== undefined) amendments.delete(oldest);
+        amendments.set(id, amendment);
+        return;
+      }
+      if (slot.isAmended) return;
+      join(slot, body);
+      changes += 1;
+      slot.cursor = changes;
     },
     list(filter) {
       const limit = Math.min(filter.limit ?? capacity, capacity);
@@ -157,11 +215,16 @@ export function createDecisionRing(capacity: number, options: DecisionRingOption
       const records = waiting.splice(0);
       return [...alarms.splice(0), ...records.slice(oldest), ...records.slice(0, oldest)];
     },
+    takeNewAmendments() {
+      const taken = [...amendments.values()];
+      amendments.clear();
+      return taken;
+    },
   };
 }
 
 /** Field by field: a spread of so many takes 20 µs each, and a page holds up decisions. */
-function show({ decision, outcome, knownFrom, response, seq, cursor }: Slot): JoinedRecord {
+function show({ decision, outcome, knownFrom, response, body, unmet, seq, cursor }: Slot): JoinedRecord {
   return {
     time: decision.time,
     decision_id: decision.decision_id,
@@ -174,6 +237,7 @@ function show({ decision, outcome, knownFrom, response, seq, cursor }: Slot): Jo
     dry_run: decision.dry_run,
     quota: decision.quota,
     failed_open: decision.failed_open,
+    obligations: decision.obligations,
     snapshot: decision.snapshot,
     duration_ms: decision.duration_ms,
     protocol: decision.protocol,
@@ -190,6 +254,8 @@ function show({ decision, outcome, knownFrom, response, seq, cursor }: Slot): Jo
     outcome,
     known_from: knownFrom,
     response,
+    body,
+    unmet,
     seq,
     cursor,
   };
@@ -200,12 +266,26 @@ function answered({ allowed }: KnownDecision): DecisionOutcome {
   return allowed === false ? "denied" : "allowed";
 }
 
-function tellsAlarm({ decision, outcome }: ServedRecord): boolean {
-  return outcomeOf(decision, outcome) === "denied_but_served";
+const allMet: readonly string[] = [];
+
+function without(names: readonly string[], others: readonly string[]): readonly string[] {
+  if (names.length === 0) return allMet;
+  const left = names.filter((name) => !others.includes(name));
+  return left.length === 0 ? allMet : left;
 }
 
-function outcomeOf(decision: KnownDecision, outcome: ServedRecord["outcome"]): DecisionOutcome {
-  if (outcome === "none") return answered(decision);
+function tellsAlarm(record: ServedRecord): boolean {
+  return record.unmet.length > 0 || outcomeOf(record, record.outcome) === "denied_but_served";
+}
+
+function outcomeOf(
+  { decision, body }: Pick<ServedRecord, "decision" | "body">,
+  outcome: ServedRecord["outcome"],
+): DecisionOutcome {
+  const known = outcome === "none" ? answered(decision) : outcome;
+  if (known !== "allowed") return known;
   // INVARIANT: a refusal that passed is never shown as an allowed request, whatever the report makes of it.
-  return outcome === "allowed" && decision.allowed === false ? "denied_but_served" : outcome;
+  if (decision.allowed === false) return "denied_but_served";
+  // What was allowed at first may be refused in a later phase.
+  return (body?.refused ?? null) === null ? "allowed" : "denied";
 }

@@ -1,3 +1,4 @@
+import { ruleOfChange } from "./body-record.js";
 import type { JoinedRecord, ServedResponse } from "./joined.js";
 
 /**
@@ -12,6 +13,7 @@ export function describeDecision(record: JoinedRecord): string {
       ...refusedCredentials(record),
       ...record.quota.map(takeOf(record)),
       ...trials(record),
+      ...bodiesOf(record),
       ...(response === null ? [] : outcomeOf(record, response)),
     ].join(", "),
   );
@@ -48,7 +50,7 @@ function verdictOf(record: JoinedRecord): string {
     case "allowed":
       return `allowed${reasonOf(record)}${took(record)}`;
     case "denied":
-      return `refused${reasonOf(record)}${took(record)}`;
+      return `${record.allowed === true ? "allowed" : "refused"}${reasonOf(record)}${took(record)}`;
     case "shadow_denied":
       return `passed, although refused${reasonOf(record)}${took(record)}: Envoy's filter is in shadow mode`;
     case "denied_but_served":
@@ -56,10 +58,17 @@ function verdictOf(record: JoinedRecord): string {
     case "shadow_error":
       return `passed, although its check had no answer${waited(record)}: Envoy's filter is in shadow mode`;
     case "error":
+      if (record.allowed === true) return brokenOff(record, "had no answer that it could use");
       return `refused by Envoy, whose check had no answer that it could use${waited(record)}`;
     case "timeout":
+      if (record.allowed === true) return brokenOff(record, "had no answer in time");
       return `refused by Envoy, whose check had no answer in time${waited(record)}`;
   }
+}
+
+/** Of ext_proc: the decision arrived, and what Envoy asked later was not answered. */
+function brokenOff(record: JoinedRecord, why: string): string {
+  return `allowed${reasonOf(record)}${took(record)}, then refused by Envoy, which ${why} about a later part`;
 }
 
 /** Reasons that need a word more, or another one, than their name has. */
@@ -115,6 +124,43 @@ function trials({ dry_run: tried }: JoinedRecord): string[] {
     });
 }
 
+/** What body policies did, and what they should have done. */
+function bodiesOf({ allowed, body, unmet, outcome }: JoinedRecord): string[] {
+  const alarm = unmet.map((name) => `ALARM, body policy ${name} was asked for and did not act`);
+  if (body === null) return alarm;
+  const byPolicy = new Map<string, number>();
+  let named = 0;
+  for (const [key, count] of Object.entries(body.rules)) {
+    const [policy] = ruleOfChange(key);
+    byPolicy.set(policy, (byPolicy.get(policy) ?? 0) + count);
+    named += count;
+  }
+  const { refused } = body;
+  const isLater = refused !== null && !(allowed === false && outcome === "denied");
+  return [
+    ...[...byPolicy].map(([policy, count]) => `${fields(count)} changed by ${policy}`),
+    ...(body.changes > named ? [`${fields(body.changes - named)} changed by other body policies`] : []),
+    ...body.dry_run.map(({ policy, reason }) => `body policy ${policy} on trial would refuse it (${reason})`),
+    ...body.usage.map(({ quota, units }) => `quota ${quota} was charged ${units} afterwards`),
+    ...(body.unscanned ? ["not all of the body was looked at"] : []),
+    ...(isLater ? [laterOf(refused)] : []),
+    ...alarm,
+  ];
+}
+
+function fields(count: number): string {
+  return `${count} ${count === 1 ? "field" : "fields"}`;
+}
+
+function laterOf({
+  policy,
+  reason,
+  phase,
+}: NonNullable<NonNullable<JoinedRecord["body"]>["refused"]>): string {
+  const what = phase === null ? "then refused" : `its ${phase} refused`;
+  return `${what}${policy === "" ? "" : ` by body policy ${policy}`} (${reason})`;
+}
+
 function outcomeOf(record: JoinedRecord, response: ServedResponse): string[] {
   const bytes = size(response.response_bytes);
   if (response.response_code === null) return [connectionOf(response)];
@@ -127,7 +173,8 @@ function outcomeOf(record: JoinedRecord, response: ServedResponse): string[] {
     const time = response.upstream_ms ?? response.duration_ms;
     return [`upstream answered ${status}${time === null ? "" : ` in ${ms(time)}`}, ${bytes}${seen}`];
   }
-  const isRefusal = record.outcome === "denied" && detail === "ext_authz_denied";
+  const isRefusal =
+    record.outcome === "denied" && (detail === "ext_authz_denied" || detail === "gatehouse_denied");
   return [`Envoy answered ${status}${isRefusal ? "" : detailOf(detail)}${isRefusal ? "" : seen}`];
 }
 

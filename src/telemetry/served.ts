@@ -1,12 +1,15 @@
 import type { JsonObject } from "../attributes/index.js";
 import type { DryRun } from "../engine/index.js";
 import type { Party, Report } from "../report/index.js";
+import { bodyRecordOf } from "./body-record.js";
 import { brief, briefCopy, briefText } from "./brief.js";
 import type { KnownDecision, ServedRecord, ServedResponse } from "./joined.js";
 import type { QuotaTake } from "./record.js";
 
 /** How many quotas and dry runs of one report are kept: Envoy's metadata are not ours to trust. */
 const MAX_FACTS = 16;
+/** As many as a decision may ask for. */
+const MAX_OBLIGATIONS = 64;
 const MAX_ID = 128;
 const MAX_NAME = 256;
 
@@ -23,6 +26,8 @@ export function servedOf(report: Report): ServedRecord | undefined {
     outcome: check.outcome,
     decision: decisionOf(report, id),
     response: responseOf(report),
+    body: check.body === undefined ? null : bodyRecordOf(check.body),
+    unmet: namesOf(check.unmet),
   };
 }
 
@@ -41,6 +46,7 @@ function decisionOf(report: Report, id: string | null): KnownDecision {
     dry_run: check.dryRun.length === 0 ? nothingTried : check.dryRun.slice(0, MAX_FACTS).flatMap(dryRunOf),
     quota: check.quota.length === 0 ? nothingTaken : check.quota.slice(0, MAX_FACTS).map(takeOf),
     failed_open: check.failedOpen,
+    obligations: namesOf(check.obligations),
     snapshot: check.snapshot ?? null,
     duration_ms: null,
     protocol: attributes.protocol,
@@ -55,6 +61,13 @@ function decisionOf(report: Report, id: string | null): KnownDecision {
     destination_namespace: destination?.workload.namespace ?? null,
     destination_workload: destination?.workload.name ?? null,
   };
+}
+
+const noNames: readonly string[] = [];
+
+function namesOf(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return noNames;
+  return names.slice(0, MAX_OBLIGATIONS).map((name) => briefText(name, MAX_NAME * 2) ?? "");
 }
 
 const nothingTried: readonly DryRun[] = [];

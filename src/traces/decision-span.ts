@@ -19,7 +19,7 @@ const faults: Readonly<Partial<Record<Report["check"]["outcome"], string>>> = {
 
 /** Whether the check went wrong. */
 export function decisionStatus({ check }: Report): Pick<Span, "status" | "statusMessage"> {
-  const fault = faults[check.outcome];
+  const fault = check.unmet.length > 0 ? "served without what the decision asked for" : faults[check.outcome];
   return fault === undefined
     ? { status: "unset", statusMessage: "" }
     : { status: "error", statusMessage: fault };
@@ -42,6 +42,14 @@ export function decisionTags({ check }: Report): Tags {
   add("gatehouse.snapshot", check.snapshot);
   if (check.failedOpen) add("gatehouse.failed_open", true);
   add("gatehouse.latency_ms", check.latencyMs);
+  if (check.obligations.length > 0) add("gatehouse.obligations", check.obligations.join(","));
+  if (check.unmet.length > 0) add("gatehouse.unmet", check.unmet.join(","));
+  if (check.body !== undefined) {
+    add("gatehouse.body.policies", check.body.policies.join(","));
+    add("gatehouse.body.changes", check.body.changed);
+    add("gatehouse.body.refused_by", check.body.refused?.policy);
+    add("gatehouse.body.refused_reason", check.body.refused?.reason);
+  }
   for (const { quota, cost, limit, remaining } of check.quota.slice(0, MAX_QUOTAS)) {
     const name = `gatehouse.quota.${quota}`;
     add(`${name}.cost`, cost);

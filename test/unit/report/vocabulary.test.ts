@@ -41,6 +41,44 @@ const withUpstream = aReport({
   terminationDetails: "rbac_access_denied",
 });
 
+describe("expressions over what body policies did", () => {
+  const { check } = aReport();
+  const body: Report["check"]["body"] = {
+    policies: ["shop/mask"],
+    fulfilled: ["shop/mask"],
+    changes: new Map([["shop/mask/card", 3]]),
+    changed: 4,
+    refused: { policy: "shop/scan", reason: "sensitive_data", phase: "response" },
+    dryRun: [],
+    requestBytes: 0,
+    responseBytes: 9,
+    usage: [],
+    unscanned: true,
+  };
+  const report = aReport({ check: { ...check, obligations: ["shop/mask", "a/b"], unmet: ["a/b"], body } });
+
+  it.each([
+    ["size(check.obligations)", "2"],
+    ["check.unmet[0]", "a/b"],
+    ["'shop/mask' in check.body.policies", "true"],
+    ["check.body.changes", "4"],
+    ["check.body.rules['shop/mask/card']", "3"],
+    ["size(check.body.rules)", "1"],
+    ["check.body.refused_by", "shop/scan"],
+    ["check.body.refused_reason", "sensitive_data"],
+    ["check.body.unscanned", "true"],
+  ])("%s is %s", (source, expected) => {
+    expect(ask(source, report)).toBe(expected);
+  });
+
+  it("have no value where none applied", () => {
+    expect(ask("has(check.body.changes) || has(check.body.rules) || has(check.body.refused_by)")).toBe(
+      "false",
+    );
+    expect(ask("size(check.obligations) + size(check.unmet)")).toBe("0");
+  });
+});
+
 describe("expressions over reports", () => {
   it.each([
     ["response.code", "200"],

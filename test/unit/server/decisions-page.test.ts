@@ -28,6 +28,7 @@ describe("the page of decisions", () => {
     ],
     ["quota=shop/q&after=17", { quota: "shop/q", after: 17 }],
     ["decision_id=d-1", { decisionId: "d-1" }],
+    ["body_policy=shop/mask&unmet=true", { bodyPolicy: "shop/mask", unmet: true }],
     ["request_id=r-1", { requestId: "r-1" }],
     ["since=1970-01-01T00:00:01Z", { since: 1000 }],
     ["since=1970-01-01T01:00:01%2B01:00", { since: 1000 }],
@@ -38,6 +39,8 @@ describe("the page of decisions", () => {
 
   it.each([
     ["denied=maybe", "400 bad `denied`, expected true or false"],
+    ["unmet=1", "400 bad `unmet`, expected true or false"],
+    ["body_policy=mask", "400 bad `body_policy`, expected NAMESPACE/NAME"],
     ["limit=-1", "400 bad `limit`, expected a number"],
     ["policy=deny", "400 bad `policy`, expected NAMESPACE/NAME"],
     ["quota=", "400 bad `quota`, expected NAMESPACE/NAME"],

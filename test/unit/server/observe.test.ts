@@ -52,7 +52,7 @@ function setup(lines: DecisionLog["lines"], strict: readonly string[]): Setup {
       },
       decisions: { push: (record) => void shown.push(record) },
       logger: { warn: nothing, error: (fields: unknown) => void errors.push(fields) },
-      log: () => ({ lines, strict: new Set(strict) }),
+      log: () => ({ lines, bodyLines: () => [], strict: new Set(strict) }),
       outlet: {
         write: ({ sink }) => void written.push(sink),
         store: () =>

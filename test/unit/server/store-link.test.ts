@@ -34,6 +34,7 @@ function fakeStore(): FakeStore {
     answer: () => passed,
     charge: ask("charge"),
     refund: ask("refund"),
+    debit: ask("debit"),
     add: ask("add"),
     look: ask("look"),
     read: ask("read"),
@@ -123,6 +124,7 @@ describe("a worker's way to the primary's counters", () => {
     const exchanges = [
       ["charge", [charges], { ...passed, counters: [state, { ...state, allowed: false, retryMs: 3 }] }],
       ["refund", [charges, passed.atMs], undefined],
+      ["debit", [charges], [state, { ...state, allowed: false, retryMs: 3 }]],
       ["look", [charges], [state]],
       ["add", [request], [0, 2 ** 63, 1]],
       ["read", [keys], [undefined, 0, 12]],

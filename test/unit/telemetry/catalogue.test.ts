@@ -8,7 +8,7 @@ import {
   renderMetrics,
 } from "../../../src/telemetry/index.js";
 import { renderMetricsPage } from "../../../tools/metrics-page.js";
-import { aReport } from "../traces/reports.js";
+import { aReport, noCheck, nothingDone } from "../traces/reports.js";
 
 const definitions = metricCatalogue.flatMap(({ metrics }) => metrics);
 const definitionOf = (name: string): MetricDefinition | undefined =>
@@ -23,6 +23,7 @@ function recordAll(metrics: Metrics): void {
   metrics.failedOpen();
   metrics.reported(aReport());
   metrics.reported(aReport({ event: "open" }));
+  reportBodies(metrics);
   metrics.logEntriesDropped("queue_full", 3);
   metrics.logEntriesQueued(2);
   metrics.logStreamsChanged(1);
@@ -63,6 +64,26 @@ function recordAll(metrics: Metrics): void {
   metrics.workerDied();
   metrics.workersReady(2);
   metrics.eventLoopLagged(0.1);
+}
+
+/** Of ext_proc and body policies. */
+function reportBodies(metrics: Metrics): void {
+  const obliged = {
+    obligations: ["a/b", "a/c"],
+    unmet: ["a/c"],
+    body: { ...nothingDone, fulfilled: ["a/b"] },
+  };
+  metrics.reported(aReport({ check: { ...noCheck, outcome: "allowed", ...obliged } }));
+  const refused = { policy: "a/b", reason: "sensitive_data", phase: "response" } as const;
+  const changes = new Map([["a/c/cards", 2]]);
+  const usage = [{ quota: "a/q", units: 3 }];
+  const report = { ...nothingDone, policies: ["a/b", "a/c"], changes, refused, usage, unscanned: true };
+  metrics.bodiesDone({ report, refusal: { ...refused, code: 7, direction: "response" } });
+  metrics.extProc.opened();
+  metrics.extProc.received("request_headers");
+  metrics.extProc.violated("request", "body_not_sent");
+  metrics.extProc.failed("malformed");
+  metrics.extProc.closed();
 }
 
 const families = /^# TYPE (\S+) (\S+)$/gm;

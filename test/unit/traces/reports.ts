@@ -1,4 +1,11 @@
-import type { Party, Report, ReportCheck, Reporter, TracingRule } from "../../../src/report/index.js";
+import type {
+  Party,
+  Report,
+  ReportBody,
+  ReportCheck,
+  Reporter,
+  TracingRule,
+} from "../../../src/report/index.js";
 import { aRequest, aWorkload } from "../../support/request.js";
 
 /** A workload of the mesh. */
@@ -32,7 +39,24 @@ export const noCheck: ReportCheck = {
   principal: "",
   quota: [],
   dryRun: [],
+  obligations: [],
+  unmet: [],
+  body: undefined,
   latencyMs: undefined,
+};
+
+/** A body policy that found nothing. */
+export const nothingDone: ReportBody = {
+  policies: [],
+  fulfilled: [],
+  changes: new Map(),
+  changed: 0,
+  refused: undefined,
+  dryRun: [],
+  requestBytes: 0,
+  responseBytes: 0,
+  usage: [],
+  unscanned: false,
 };
 
 /** A GET with 200, of the server's proxy, that took 12.5 ms. */

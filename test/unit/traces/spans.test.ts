@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Report, TracingRule } from "../../../src/report/index.js";
 import { createSpans, type Span } from "../../../src/traces/index.js";
 import { aRequest } from "../../support/request.js";
-import { aReport, aRule, noCheck, sidecar, withHeaders } from "./reports.js";
+import { aReport, aRule, noCheck, nothingDone, sidecar, withHeaders } from "./reports.js";
 
 const trace = "0af7651916cd43dd8448eb211c80319c";
 const client = "b7ad6b7169203331";
@@ -390,5 +390,28 @@ describe("tags of a rule", () => {
     const rule = aRule({ tags: [{ name: "a", format: "%PROTOCOL%" }] });
     for (let i = 0; i < 3; i++) expect(spans(aReport(), rule)[0]?.attributes).not.toHaveProperty("a");
     expect(compiled).toBe(1);
+  });
+});
+
+describe("the span of a decision with body policies", () => {
+  it("says what they did, and is at fault where nobody did what was asked for", () => {
+    const body = { ...nothingDone, policies: ["shop/mask"], changed: 3 };
+    const check = { ...noCheck, outcome: "allowed", decisionId: "d", obligations: ["shop/mask"] } as const;
+    const spanOf = (changes: Partial<typeof noCheck>): Span | undefined =>
+      spansOf(aReport({ check: { ...check, ...changes } }), aRule()).find(
+        ({ name }) => name === "ext_authz check",
+      );
+    expect(spanOf({ body, latencyMs: 1 })).toMatchObject({
+      status: "unset",
+      attributes: {
+        "gatehouse.obligations": "shop/mask",
+        "gatehouse.body.policies": "shop/mask",
+        "gatehouse.body.changes": 3,
+      },
+    });
+    expect(spanOf({ unmet: ["shop/mask"], latencyMs: 1 })).toMatchObject({
+      status: "error",
+      attributes: { "gatehouse.unmet": "shop/mask" },
+    });
   });
 });
