@@ -12,6 +12,8 @@ const chapters: readonly (readonly [prefix: string, title: string])[] = [
   ["GH08", "Rate limit config files"],
   ["GH09", "Telemetry and metrics"],
   ["GH10", "Logs, sinks and traces"],
+  ["GH11", "BodyPolicy"],
+  ["GH12", "Configurations of Envoy (gatehouse doctor)"],
 ];
 
 /** The text of `docs/diagnostics.md`. Throws when a code belongs to no chapter or stands twice. */

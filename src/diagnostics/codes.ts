@@ -1,4 +1,7 @@
+import { bodyCodes } from "./codes-body.js";
+import { doctorCodes } from "./codes-doctor.js";
 import { logCodes } from "./codes-logs.js";
+import { obligationCodes } from "./codes-obligations.js";
 import { quotaCodes } from "./codes-quota.js";
 import { telemetryCodes } from "./codes-telemetry.js";
 
@@ -436,12 +439,22 @@ const others = {
  * Every diagnostic that Gatehouse can give. GH00xx: files and documents; GH01xx: fields; GH02xx: policies;
  * GH03xx: the mesh; GH04xx: Envoy RBAC; GH05xx: legacy kinds; GH06xx: Rego; GH07xx: quotas and
  * expressions; GH08xx: config files of envoyproxy/ratelimit; GH09xx: Telemetry and Metric;
- * GH10xx: logs, sinks and traces. `docs/diagnostics.md` is generated from this table.
+ * GH10xx: logs, sinks and traces; GH11xx: BodyPolicy; GH12xx: `doctor`. `docs/diagnostics.md` is
+ * generated from this table.
  * Retired: GH0305 (field has no effect yet).
  */
-export const codes: typeof others & typeof quotaCodes & typeof telemetryCodes & typeof logCodes = {
+export const codes: typeof others &
+  typeof bodyCodes &
+  typeof quotaCodes &
+  typeof telemetryCodes &
+  typeof logCodes &
+  typeof obligationCodes &
+  typeof doctorCodes = {
   ...others,
+  ...bodyCodes,
   ...quotaCodes,
   ...telemetryCodes,
   ...logCodes,
+  ...obligationCodes,
+  ...doctorCodes,
 };

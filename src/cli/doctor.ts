@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import { formatDiagnostic, GatehouseError, type Path, codes as table } from "../diagnostics/index.js";
+import { examine, fixOf, type PolicyFacts } from "../doctor/index.js";
+import { readEnvoyDocument } from "./envoy-document.js";
+import { readConfig } from "./load.js";
+import { factsOf } from "./policy-facts.js";
+import { type ExitCode, exit, type Streams } from "./streams.js";
+
+/** Flags of the command. */
+export interface DoctorOptions {
+  /** Configuration of ours: what Envoy need not do for these policies is no finding. */
+  readonly config?: readonly string[];
+  readonly output: string;
+  /** Warnings end with 1 too. */
+  readonly strict: boolean;
+}
+
+/** One finding as `--output json` prints it. */
+interface Row {
+  readonly code: string;
+  readonly severity: "error" | "warning";
+  readonly file: string;
+  readonly line: number;
+  /** `static_resources.listeners[0].name`. */
+  readonly path: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** Looks at each file and prints the findings; 1 when one is an error. */
+export async function doctor(
+  files: readonly string[],
+  { config = [], output, strict }: DoctorOptions,
+  streams: Streams,
+): Promise<ExitCode> {
+  if (output !== "text" && output !== "json") {
+    throw new GatehouseError("bad_flag", `unknown output \`${output}\`, expected text or json`);
+  }
+  let facts: PolicyFacts | undefined;
+  if (config.length > 0) {
+    const update = await readConfig({ paths: config }, streams.env);
+    if (!update.ok) {
+      streams.err(update.diagnostics.map((one) => `${formatDiagnostic(one)}\n`).join(""));
+      return exit.findings;
+    }
+    facts = factsOf(update.upserts);
+  }
+  const rows: Row[] = [];
+  for (const file of files) rows.push(...rowsOf(file, await textOf(file, streams), facts));
+  streams.out(output === "json" ? `${JSON.stringify(rows, null, 2)}\n` : asText(rows));
+  const counts = strict ? rows : rows.filter(({ severity }) => severity === "error");
+  return counts.length === 0 ? exit.fine : exit.findings;
+}
+
+async function textOf(file: string, streams: Streams): Promise<string> {
+  if (file === "-") return streams.stdin();
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new GatehouseError("bad_request", `\`${file}\` cannot be read`, { cause });
+  }
+}
+
+function rowsOf(file: string, text: string, facts: PolicyFacts | undefined): readonly Row[] {
+  const { value, problem, lineOf } = readEnvoyDocument(text);
+  if (problem !== undefined) {
+    const { code, severity } = table.notEnvoyConfig;
+    return [
+      {
+        code,
+        severity,
+        file,
+        line: lineOf([]),
+        path: "",
+        message: problem,
+        fix: fixOf(table.notEnvoyConfig),
+      },
+    ];
+  }
+  return examine(value, facts).map(({ code: { code, severity }, path, message, fix }) => ({
+    code,
+    severity,
+    file,
+    line: lineOf(path),
+    path: shown(path),
+    message,
+    fix,
+  }));
+}
+
+/** Errors first; a fix stands below the first finding that it mends. */
+function asText(rows: readonly Row[]): string {
+  const told = new Set<string>();
+  const sorted = [...rows].sort(
+    (a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"),
+  );
+  const lines = sorted.map(({ file, line, severity, code, message, fix }) => {
+    const head = `${file}:${line}: ${severity} ${code} ${message}\n`;
+    if (told.has(code)) return head;
+    told.add(code);
+    return `${head}${fix.replace(/^(?=.)/gm, "    ")}\n`;
+  });
+  const errors = rows.filter(({ severity }) => severity === "error").length;
+  return `${lines.join("")}${errors} errors, ${rows.length - errors} warnings\n`;
+}
+
+function shown(path: Path): string {
+  return path
+    .map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`))
+    .join("");
+}

@@ -1,0 +1,115 @@
+import { codes, show } from "../diagnostics/index.js";
+import { hasTransportSocket, isLoopback } from "./check-ways.js";
+import type { EnvoyConfig, Filter } from "./envoy-config.js";
+import type { PolicyFacts } from "./facts.js";
+import { isSet, type Tell } from "./tell.js";
+import { at, durationMs, items, number, placeOf, type Tree, text } from "./tree.js";
+import { types } from "./typed.js";
+
+const PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const CONNECT_TIMEOUT_MS = 5_000;
+const MAX_REQUESTS = 1024;
+const MANY_STREAMS = 100;
+const BUFFER_LIMIT = 1_048_576;
+const MESSAGE_LIMIT = 4_194_304;
+
+/** Every filter of a configuration that asks for decisions. */
+export function policyFiltersOf({ listeners }: EnvoyConfig): readonly Filter[] {
+  const chains = listeners.flatMap((listener) => listener.chains);
+  const filters = chains.flatMap((chain) => [
+    ...chain.filters,
+    ...chain.managers.flatMap((manager) => manager.filters),
+  ]);
+  return filters.filter(({ type }) => askers.has(type));
+}
+
+const askers: ReadonlySet<string> = new Set([types.authz, types.networkAuthz, types.proc, types.rateLimit]);
+
+/** The clusters that are asked for decisions. */
+export function checkClusters(config: EnvoyConfig, tell: Tell): void {
+  const asking = new Map<string, Filter[]>();
+  for (const filter of policyFiltersOf(config)) {
+    const service =
+      at(filter.config, "grpc_service") ?? at(filter.config, "rate_limit_service", "grpc_service");
+    const name = text(service, "envoy_grpc", "cluster_name");
+    if (name !== undefined) asking.set(name, [...(asking.get(name) ?? []), filter]);
+  }
+  for (const [name, filters] of asking) {
+    const cluster = config.clusters.get(name);
+    if (cluster !== undefined) checkCluster(cluster, config.endpoints.get(name), filters, tell);
+  }
+}
+
+function checkCluster(
+  cluster: Tree,
+  endpoints: Tree | undefined,
+  filters: readonly Filter[],
+  tell: Tell,
+): void {
+  const name = text(cluster, "name") ?? "";
+  const remote = addressesOf(at(cluster, "load_assignment") ?? endpoints).find((one) => !isLoopback(one));
+  if (remote !== undefined && !hasTransportSocket(cluster)) {
+    const message = `cluster ${show(name)} sends to \`${remote}\` in plain text, expected a \`transport_socket\` with TLS`;
+    tell(codes.doctorPlaintext, cluster.path, message);
+  }
+  const protocol = at(cluster, "typed_extension_protocol_options", PROTOCOL);
+  const http2 =
+    ["explicit_http_config", "use_downstream_protocol_config", "auto_config"]
+      .map((way) => at(protocol, way, "http2_protocol_options"))
+      .find((options) => options !== undefined) ?? at(cluster, "http2_protocol_options");
+  if (http2 === undefined && !isSet(protocol, "auto_config")) {
+    const message = `cluster ${show(name)} has no HTTP/2, expected \`explicit_http_config: {http2_protocol_options: {}}\``;
+    tell(codes.doctorNotHttp2, protocol?.path ?? cluster.path, message);
+    return;
+  }
+  const streams = number(http2, "max_concurrent_streams") ?? Number.POSITIVE_INFINITY;
+  if (streams > MANY_STREAMS && filters.some(({ type }) => type === types.authz)) {
+    const message = `cluster ${show(name)} puts every check on one connection of each thread, expected \`max_concurrent_streams\` of at most ${MANY_STREAMS}`;
+    tell(codes.doctorOneConnection, http2?.path ?? cluster.path, message);
+  }
+  checkBreaker(cluster, name, tell);
+  checkConnect(cluster, name, filters, tell);
+}
+
+function checkBreaker(cluster: Tree, name: string, tell: Tell): void {
+  const usual = items(cluster, "circuit_breakers", "thresholds").find(
+    (one) => !["HIGH", "1"].includes(text(one, "priority") ?? "DEFAULT"),
+  );
+  if ((number(usual, "max_requests") ?? MAX_REQUESTS) > MAX_REQUESTS) return;
+  const message = `cluster ${show(name)} takes ${number(usual, "max_requests") ?? MAX_REQUESTS} requests at a time, expected \`max_requests\` for what this Envoy serves at its busiest`;
+  tell(codes.doctorFewRequests, placeOf(cluster, "circuit_breakers"), message);
+}
+
+function checkConnect(cluster: Tree, name: string, filters: readonly Filter[], tell: Tell): void {
+  const timeouts = filters.flatMap(({ config }) => [
+    durationMs(config, "grpc_service", "timeout") ?? [],
+    durationMs(config, "message_timeout") ?? [],
+    durationMs(config, "timeout") ?? [],
+  ]);
+  const shortest = Math.min(...timeouts.flat().filter((ms) => ms > 0));
+  const connect = durationMs(cluster, "connect_timeout") ?? CONNECT_TIMEOUT_MS;
+  if (connect < shortest || !Number.isFinite(shortest)) return;
+  const message = `cluster ${show(name)} may take ${connect} ms to connect, expected less than the filter's ${shortest} ms`;
+  tell(codes.doctorConnectTimeout, placeOf(cluster, "connect_timeout"), message);
+}
+
+function addressesOf(assignment: Tree | undefined): readonly string[] {
+  return items(assignment, "endpoints")
+    .flatMap((locality) => items(locality, "lb_endpoints"))
+    .flatMap((one) => text(one, "endpoint", "address", "socket_address", "address") ?? []);
+}
+
+/** The buffer of a listener with ext_proc. */
+export function checkBuffer(listener: Tree, name: string, facts: PolicyFacts | undefined, tell: Tell): void {
+  if (facts?.hasBodyPolicies === false) return;
+  const limit = number(listener, "per_connection_buffer_limit_bytes") ?? BUFFER_LIMIT;
+  const place = placeOf(listener, "per_connection_buffer_limit_bytes");
+  const largest = facts?.maxBodyBytes ?? 0;
+  if (limit > MESSAGE_LIMIT) {
+    const message = `listener ${show(name)} buffers ${limit} bytes, expected at most ${MESSAGE_LIMIT}, the longest message`;
+    tell(codes.doctorBodyLimit, place, message);
+  } else if (limit < largest) {
+    const message = `listener ${show(name)} buffers ${limit} bytes, expected at least ${largest}, as a policy reads bodies of that length`;
+    tell(codes.doctorBodyLimit, place, message);
+  }
+}

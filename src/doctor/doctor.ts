@@ -1,0 +1,92 @@
+import { codes, type Finding } from "../diagnostics/index.js";
+import { checkAuthz } from "./check-authz.js";
+import { checkBuffer, checkClusters } from "./check-clusters.js";
+import { checkHttpLogs, checkTcpLogs } from "./check-logs.js";
+import { checkManager, checkUpgrades } from "./check-manager.js";
+import { checkOrder, isPolicy } from "./check-order.js";
+import { checkMutationRules, checkProc } from "./check-proc.js";
+import { checkRateLimit } from "./check-rate-limit.js";
+import { checkScopes } from "./check-scopes.js";
+import { checkWays, checkWhole } from "./check-ways.js";
+import type { Chain, Filter, Listener, Manager } from "./envoy-config.js";
+import type { PolicyFacts } from "./facts.js";
+import { fixOf } from "./fixes.js";
+import { readEnvoyConfig } from "./read.js";
+import type { Tell } from "./tell.js";
+import { types } from "./typed.js";
+
+/** Something in a configuration of Envoy that undoes or bypasses policy, or could. */
+export interface DoctorFinding extends Finding {
+  /** A piece of Envoy's YAML as it should be. */
+  readonly fix: string;
+}
+
+/**
+ * Looks at a bootstrap or a config dump, already parsed, for what would undo policy: errors, and what may:
+ * warnings. In the order of the document's parts, listeners first. With `facts` only what the policies in
+ * force need is asked for.
+ */
+export function examine(document: unknown, facts?: PolicyFacts): readonly DoctorFinding[] {
+  const findings: DoctorFinding[] = [];
+  const tell: Tell = (code, path, message) => {
+    findings.push({ code, path, message, fix: fixOf(code) });
+  };
+  const config = readEnvoyConfig(document);
+  if (config === undefined) {
+    tell(codes.notEnvoyConfig, [], "neither a bootstrap of Envoy nor a config dump");
+    return findings;
+  }
+  for (const listener of config.listeners) checkListener(listener, facts, tell);
+  checkWays(config, tell);
+  checkClusters(config, tell);
+  checkWhole(config, tell);
+  return once(findings);
+}
+
+function checkListener({ name, tree, chains }: Listener, facts: PolicyFacts | undefined, tell: Tell): void {
+  for (const chain of chains) {
+    for (const filter of chain.filters) {
+      if (filter.type === types.networkAuthz) checkAuthz(filter, chain, facts, tell);
+    }
+    checkTcpLogs(chain, tell);
+    for (const manager of chain.managers) {
+      if (!manager.filters.some(({ type }) => isPolicy(type))) continue;
+      checkGuarded(manager, chain, facts, tell);
+      if (manager.filters.some(({ type }) => type === types.proc)) checkBuffer(tree, name, facts, tell);
+    }
+  }
+}
+
+function checkGuarded(manager: Manager, chain: Chain, facts: PolicyFacts | undefined, tell: Tell): void {
+  checkManager(manager, chain, facts, tell);
+  for (const filter of manager.filters) {
+    if (isPolicy(filter.type)) checkCondition(filter, tell);
+    if (filter.type === types.authz) {
+      checkAuthz(filter, chain, facts, tell);
+      checkMutationRules(filter.config, "decoder_header_mutation_rules", filter.name, tell);
+    }
+    if (filter.type === types.proc) checkProc(filter, manager, chain, facts, tell);
+    if (filter.type === types.rateLimit) checkRateLimit(filter, manager, tell);
+  }
+  checkOrder(manager, facts, tell);
+  checkUpgrades(manager, isPolicy, tell);
+  checkScopes(manager, tell);
+  checkHttpLogs(manager, tell);
+}
+
+function checkCondition({ name, condition, tree }: Filter, tell: Tell): void {
+  if (condition === undefined) return;
+  const how = condition === "off" ? "is switched off by default" : "is asked where a matcher says so";
+  tell(codes.doctorAskedSometimes, tree.path, `\`${name}\` ${how}, expected it for every request`);
+}
+
+/** A place that is looked at twice is told once. */
+function once(findings: readonly DoctorFinding[]): readonly DoctorFinding[] {
+  const seen = new Set<string>();
+  return findings.filter(({ code, path, message }) => {
+    const key = JSON.stringify([code.code, path, message]);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

@@ -1,0 +1,18 @@
+/** What the policies in force need of Envoy. Without it, what some policy could need is a finding. */
+export interface PolicyFacts {
+  /** Lower-case names of headers that policies read. */
+  readonly readsHeaders: ReadonlySet<string>;
+  /** Rego and external providers see all headers, and may read any. */
+  readonly readsAnyHeader: boolean;
+  readonly readsSourceIp: boolean;
+  /** Principals, namespaces or service accounts of the peer. */
+  readonly readsPeer: boolean;
+  /** There is a BodyPolicy. */
+  readonly hasBodyPolicies: boolean;
+  /** The largest body that a BodyPolicy wants to see whole. */
+  readonly maxBodyBytes: number | undefined;
+  /** `Mesh.spec.trustEnvoyJwt`. */
+  readonly trustsEnvoyJwt: boolean;
+  /** `Mesh.spec.xff` as far as it is for every workload; undefined when it depends on the workload. */
+  readonly xff: { readonly useRemoteAddress: boolean; readonly numTrustedHops: number } | undefined;
+}

@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { doctor } from "../../../src/cli/doctor.js";
+import { addDoctor } from "../../../src/cli/doctor-command.js";
+import { readEnvoyDocument } from "../../../src/cli/envoy-document.js";
+import type { Streams } from "../../../src/cli/streams.js";
+import { baseBootstrap } from "../../support/doctor-cases.js";
+
+const OPEN = `admin:
+  address:
+    socket_address:
+      address: 0.0.0.0
+static_resources: {}
+`;
+
+let folder: string;
+let out = "";
+const streams = (stdin = ""): Streams => ({
+  out: (text) => {
+    out += text;
+  },
+  err: () => {},
+  stdin: () => Promise.resolve(stdin),
+  env: {},
+});
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function ask(files: readonly string[], flags: object = {}, stdin = ""): Promise<number> {
+  out = "";
+  return doctor(files, { output: "text", strict: false, ...flags }, streams(stdin));
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "gatehouse-doctor-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("gatehouse doctor", () => {
+  test("prints file, line, code and fix, and ends with 1 for an error", async () => {
+    const path = file("open.yaml", OPEN);
+    expect(await ask([path])).toBe(1);
+    const text = `${path}:4: error GH1290 the admin interface listens on \`0.0.0.0\`, expected 127.0.0.1 or a unix socket`;
+    expect(out).toContain(`${text}\n    admin:\n`);
+    expect(out).toMatch(/1 errors, 0 warnings\n$/);
+  });
+
+  test("ends with 0 when there is nothing to say", async () => {
+    expect(await ask([file("good.json", JSON.stringify(baseBootstrap()))])).toBe(0);
+    expect(out).toBe("0 errors, 0 warnings\n");
+  });
+
+  test("ends with 1 for warnings only when it is strict", async () => {
+    const path = file("warned.yaml", "dynamic_resources:\n  lds_config: {ads: {}}\n");
+    expect(await ask([path])).toBe(0);
+    expect(await ask([path], { strict: true })).toBe(1);
+    expect(out).toContain(`${path}:2: warning GH1291 listeners come from elsewhere`);
+  });
+
+  test("reads standard input and several files, and prints JSON", async () => {
+    const good = file("good.json", JSON.stringify(baseBootstrap()));
+    expect(await ask(["-", good, "-"], { output: "json" }, OPEN)).toBe(1);
+    const finding = {
+      code: "GH1290",
+      severity: "error",
+      file: "-",
+      line: 4,
+      path: "admin.address.socket_address.address",
+      message: "the admin interface listens on `0.0.0.0`, expected 127.0.0.1 or a unix socket",
+      fix: expect.stringContaining("127.0.0.1"),
+    };
+    expect(JSON.parse(out)).toEqual([finding, finding]);
+  });
+
+  test.each([
+    ["no YAML", "a: [\n", /GH1200 no YAML or JSON/],
+    ["something else", "kind: Mesh\n", /:1: error GH1200 neither a bootstrap/],
+    ["endless aliases", "a: &a [*a]\n", /GH1200 /],
+    ["nothing", "", /GH1200 /],
+  ])("says of a file with %s that it is no configuration of Envoy", async (_, text, expected) => {
+    expect(await ask([file("bad.yaml", text)])).toBe(1);
+    expect(out).toMatch(expected);
+  });
+
+  test("a file that cannot be read and an unknown output are wrong usage", async () => {
+    await expect(ask([join(folder, "none.yaml")])).rejects.toMatchObject({ code: "bad_request" });
+    await expect(ask(["-"], { output: "xml" })).rejects.toMatchObject({ code: "bad_flag" });
+  });
+
+  test("is a command with its flags", async () => {
+    const path = file("warned.yaml", "dynamic_resources: {lds_config: {ads: {}}}\n");
+    const codes: number[] = [];
+    const program = new Command("gatehouse").exitOverride();
+    addDoctor(program, streams(), (code) => codes.push(code));
+    await program.parseAsync(["doctor", path, "--strict", "--output", "json"], { from: "user" });
+    expect(codes).toEqual([1]);
+  });
+});
+
+describe("places", () => {
+  const yaml = 'a:\n  - b: 1\n    "c d": &x\n      e: 2\n  - *x\n';
+  const json = '{\n  "a": [\n    {"b": "}\\"]",\n     "c d": {\n "e": 2}},\n 7\n ]\n}';
+  test.each([
+    [yaml, [], 1],
+    [yaml, ["a"], 1],
+    [yaml, ["a", 0], 2],
+    [yaml, ["a", 0, "c d"], 3],
+    [yaml, ["a", 0, "c d", "e"], 4],
+    [yaml, ["a", 0, "none", "e"], 2],
+    [yaml, ["a", 9], 1],
+    [json, ["a"], 2],
+    [json, ["a", 0, "b"], 3],
+    [json, ["a", 0, "c d"], 4],
+    [json, ["a", 0, "c d", "e"], 5],
+    [json, ["a", 1], 6],
+    [json, ["a", 1, "x"], 6],
+    [json, ["none"], 1],
+  ])("in %j the path %j is on line %i", (text, path, line) => {
+    expect(readEnvoyDocument(text).lineOf(path)).toBe(line);
+  });
+});
