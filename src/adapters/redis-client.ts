@@ -5,7 +5,7 @@ import type { RedisTarget } from "./redis-options.js";
 import type { Script } from "./redis-scripts.js";
 
 /** What is done with counters; for metrics. */
-export type RedisOperation = "charge" | "refund" | "add" | "look" | "read" | "reset";
+export type RedisOperation = "charge" | "refund" | "debit" | "add" | "look" | "read" | "reset";
 
 /** Told of what happens between us and Redis, for metrics. Must not throw. */
 export interface RedisObserver {

@@ -28,11 +28,11 @@ end
 `;
 
 const fixedWindowLua = `
-function take.f(state, limit, window, burst, cost, now)
+function take.f(state, limit, window, burst, cost, now, owed)
   local before, held = two(state)
   local start = windowStart(before, window, now)
   local count = before == start and held or 0
-  local allowed = limit > 0 and count + cost <= limit
+  local allowed = limit > 0 and (owed or count + cost <= limit)
   if allowed then count = count + cost end
   local reset = start + window - now
   return allowed, max(0, limit - count), reset, allowed and 0 or reset, format('%d %d', start, count)
@@ -52,7 +52,7 @@ local function three(state)
   return tonumber(a), tonumber(b), tonumber(c)
 end
 
-function take.s(state, limit, window, burst, cost, now)
+function take.s(state, limit, window, burst, cost, now, owed)
   local last, counted, previous = three(state)
   local start = windowStart(last, window, now)
   local before = 0
@@ -65,7 +65,7 @@ function take.s(state, limit, window, burst, cost, now)
   end
   local elapsed = max(0, now - start)
   local carried = previous - floor(previous * elapsed / window)
-  local allowed = limit > 0 and carried + before + cost <= limit
+  local allowed = limit > 0 and (owed or carried + before + cost <= limit)
   local count = allowed and before + cost or before
   local windows = count > 0 and 2 or previous > 0 and 1 or 0
   local reset = max(0, start - now + windows * window)
@@ -99,13 +99,13 @@ end
 const tokenBucketLua = `
 local longest = 36525 * 86400000
 
-function take.t(state, limit, window, burst, cost, now)
+function take.t(state, limit, window, burst, cost, now, owed)
   local debt, last = two(state)
   if not state then last = now end
   debt = max(0, debt - max(0, now - last) * limit)
   local at = last > now and last - now <= window and last or now
   local over = debt - (burst - cost) * window
-  local allowed = limit > 0 and over <= 0
+  local allowed = limit > 0 and (owed or over <= 0)
   if allowed then debt = debt + cost * window end
   if limit == 0 then return false, 0, window, window, format('%.17g %d', debt, at) end
   local ahead = at - now
@@ -153,7 +153,7 @@ local function leases(list)
   return table.concat(words, ' ')
 end
 
-function take.c(state, limit, window, burst, cost, now)
+function take.c(state, limit, window, burst, cost, now, owed)
   local held = numbers(state)
   local expires = expiry(window, now)
   local list, used, moved = {}, 0, 0
@@ -169,7 +169,7 @@ function take.c(state, limit, window, burst, cost, now)
     end
   end
   if moved > 0 then addLease(list, expires, moved) end
-  local allowed = limit > 0 and used + cost <= limit
+  local allowed = limit > 0 and (owed or used + cost <= limit)
   local retry = huge
   if allowed then
     retry = 0
@@ -224,8 +224,8 @@ const sources: Readonly<Record<string, string>> = {
  * token-bucket.ts, concurrency.ts), in the same doubles. A state is whole numbers as text, a blank between
  * two.
  *
- * `take[letter](state, limit, window, burst, cost, now)` gives allowed, remaining, reset, retry and the state
- * with the units in it; `giveBack[letter](state, window, cost, at)` gives the state without them, nil where
+ * `take[letter](state, limit, window, burst, cost, now, owed)` gives allowed, remaining, reset, retry and the
+ * state with the units in it; `giveBack[letter](state, window, cost, at)` gives the state without them, nil where
  * nothing is left. Only those of the letters that are asked for: Lua makes them anew in each run.
  */
 export function countingLua(wanted: string): string {

@@ -193,6 +193,35 @@ return { (allowed or ARGV[7] == '1') and 1 or 0, now, allowed and 1 or 0, remain
 `,
 );
 
+/** The script for these, see `debitScript`. */
+export function debitScriptFor(charges: readonly Charge[]): Script {
+  return debitScript([...new Set(charges.map(({ algorithm }) => letters[algorithm]))].sort().join(""));
+}
+
+/** Counts what was used already. Gives four numbers for each, of which the first says whether it could have passed. */
+const debitScript: (wanted: string) => Script = onePerText(
+  (wanted) => `${countingLua(wanted)}${nowLua}
+local reply = {}
+for i, key in ipairs(KEYS) do
+  local at, put = (i - 1) * ${chargeWords} + 1, 4 * i - 3
+  local cost = tonumber(ARGV[at + 5])
+  local state = redis.call('GET', key)
+  local function try(owed)
+    return take[ARGV[at + 1]](
+      state, tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), cost, now, owed)
+  end
+  local fits, _, _, retry = try(false)
+  local counts, remaining, reset, _, after = try(true)
+  if counts and cost > 0 then redis.call('SET', key, after, 'PX', format('%d', max(1, reset))) end
+  reply[put] = fits and 1 or 0
+  reply[put + 1] = remaining
+  reply[put + 2] = reset
+  reply[put + 3] = retry
+end
+return reply
+`,
+);
+
 /** As the next charge would find them. Gives four numbers for each. */
 export const lookScript: Script = script(`${readLua}
 local reply = {}

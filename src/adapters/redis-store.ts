@@ -19,6 +19,7 @@ import { type RedisStoreOptions, readRedisOptions } from "./redis-options.js";
 import { createRefusals } from "./redis-refusals.js";
 import {
   addScript,
+  debitScriptFor,
   lookScript,
   readScript,
   refundScript,
@@ -101,6 +102,11 @@ export function createRedisStore(options: RedisStoreOptions, ports: RedisPorts):
       return known;
     },
     refund,
+    debit: (charges) =>
+      gather(partsOf(charges), async (part) => {
+        const owed = part.map((one) => (one.id === undefined ? one : { ...one, id: undefined }));
+        return statesOf(await numbers(debitScriptFor(owed), question("debit", owed, undefined)), 0);
+      }),
     look,
     async add({ group, additions, stopsWhenOver }) {
       if (additions.length === 0) return [];

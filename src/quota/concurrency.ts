@@ -20,7 +20,7 @@ export type ConcurrencyState = readonly Lease[];
  *     expiry(t) = ceil((t + window) / slice) * slice
  *     leases    = those with expiresAt > now; one with expiresAt > expiry(now) + window is moved to expiry(now)
  *     used      = sum of their units
- *     allowed   = limit > 0 and used + cost <= limit; then cost units are added at expiry(now)
+ *     allowed   = limit > 0 and (owed or used + cost <= limit); then cost units are added at expiry(now)
  *     remaining = max(0, limit - used)
  *     reset     = the last expiresAt - now, 0 without leases
  *     retry     = the first expiresAt - now at which enough is free, at the latest; reset where that is never
@@ -31,12 +31,12 @@ export type ConcurrencyState = readonly Lease[];
  */
 export const concurrency: Counting<ConcurrencyState> = {
   take(state, demand, now) {
-    const { limit, windowMs, cost } = demand;
+    const { limit, windowMs, cost, isOwed = false } = demand;
     const expiresAt = expiry(windowMs, now);
     const live = running(state ?? [], { now, expiresAt, windowMs });
     let used = 0;
     for (const { units } of live) used += units;
-    const allowed = limit > 0 && used + cost <= limit;
+    const allowed = limit > 0 && (isOwed || used + cost <= limit);
     const leases = allowed && cost > 0 ? withLease(live, { expiresAt, units: cost }) : live;
     const resetMs = Math.max(0, (leases[leases.length - 1]?.expiresAt ?? now) - now);
     return {

@@ -8,6 +8,8 @@ import { tokenBucket } from "./token-bucket.js";
 export interface Demand extends Allowance {
   /** Units, a whole number from 0 to 2^32 - 1. */
   readonly cost: number;
+  /** The units were used already: they are counted beyond what may pass too, but for a limit of 0. */
+  readonly isOwed?: boolean;
 }
 
 /** A counter after a demand. */

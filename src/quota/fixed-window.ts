@@ -24,7 +24,7 @@ export function windowStart(before: number, windowMs: number, now: number): numb
  * window, and up to twice the limit around the boundary of two.
  *
  *     count     = start = state.start ? state.count : 0
- *     allowed   = limit > 0 and count + cost <= limit; then count += cost
+ *     allowed   = limit > 0 and (owed or count + cost <= limit); then count += cost
  *     remaining = max(0, limit - count)
  *     reset     = start + window - now
  *     retry     = allowed ? 0 : reset
@@ -32,10 +32,10 @@ export function windowStart(before: number, windowMs: number, now: number): numb
  * Units come back only into the window in which they were counted: `start <= at < start + window`.
  */
 export const fixedWindow: Counting<FixedWindowState> = {
-  take(state, { limit, windowMs, cost }, now) {
+  take(state, { limit, windowMs, cost, isOwed = false }, now) {
     const start = windowStart(state?.start ?? 0, windowMs, now);
     const before = state?.start === start ? state.count : 0;
-    const allowed = limit > 0 && before + cost <= limit;
+    const allowed = limit > 0 && (isOwed || before + cost <= limit);
     const count = allowed ? before + cost : before;
     const resetMs = start + windowMs - now;
     return {

@@ -27,6 +27,7 @@ export {
   type MappedState,
   type QuotaDomains,
 } from "./quota-domains.js";
+export { type Settlement, settle, type Used } from "./settle.js";
 export { createQuotaStage, type QuotaStageOptions } from "./stage.js";
 export type {
   Addition,

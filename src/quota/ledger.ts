@@ -30,10 +30,15 @@ export interface Ledger {
   /** All or none, in one step of the store. `quotas[i]` is whose `charges[i]` is; no key stands in it twice. */
   charge(quotas: readonly CompiledQuota[], charges: readonly Charge[]): Answer<LedgerResult>;
   /**
-   * Gives back what may have been taken up to now, by the store's clock, and says how the counters stand then: what a
-   * window counted that is over stays counted; of `concurrency` the newest units are free again.
+   * Gives back what may have been taken up to now, or up to `agoMs` ago, by the store's clock, and says how the counters
+   * stand then: what a window counted that is over stays counted; of `concurrency` the newest units are free again.
    */
-  refund(quotas: readonly CompiledQuota[], charges: readonly Charge[]): Answer<LedgerResult>;
+  refund(quotas: readonly CompiledQuota[], charges: readonly Charge[], agoMs?: number): Answer<LedgerResult>;
+  /**
+   * Counts what was used already, beyond what may pass too; a counter of which `allowed` is false was overdrawn. While
+   * the store fails only quotas with `local` count it.
+   */
+  debit(quotas: readonly CompiledQuota[], charges: readonly Charge[]): Answer<LedgerResult>;
 }
 
 /** What a ledger works with. */
@@ -128,7 +133,8 @@ export function createLedger({ store, local, observer, processes = 1 }: LedgerPo
 
   return {
     charge: (quotas, charges) => run(chargeStep, quotas, charges),
-    refund: (quotas, charges) => run(refundStep, quotas, charges),
+    refund: (quotas, charges, agoMs = 0) => run(refundStep(agoMs), quotas, charges),
+    debit: (quotas, charges) => run(debitStep, quotas, charges),
   };
 }
 
@@ -136,14 +142,16 @@ const wantedFates = { allow: "allowed", deny: "denied", local: "local" } as cons
 
 const chargeStep: Step = (store, charges) => store.charge(charges);
 
-const refundStep: Step = (store, charges) => {
+const debitStep: Step = (store, charges) => after(store.debit(charges), asLooked);
+
+const refundStep: (agoMs: number) => Step = (agoMs) => (store, charges) => {
   const looks = charges.map((charge) => ({ ...charge, cost: 0 }));
   const look = (): Answer<Counted> => after(store.look(looks), asLooked);
   const isHeld = ({ algorithm }: Charge): boolean => algorithm === "concurrency";
   if (charges.every(isHeld)) return after(store.refund(charges, WHENEVER), look);
   const counted = (): Answer<void> => {
     const others = charges.filter((charge) => !isHeld(charge));
-    return after(store.charge(looks), ({ atMs }) => store.refund(others, atMs));
+    return after(store.charge(looks), ({ atMs }) => store.refund(others, atMs - agoMs));
   };
   const held = charges.filter(isHeld);
   return after(held.length === 0 ? undefined : store.refund(held, WHENEVER), () => after(counted(), look));

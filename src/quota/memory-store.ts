@@ -23,6 +23,7 @@ export interface MemoryStoreOptions {
 export interface MemoryStore extends CounterStore {
   charge(charges: readonly Charge[]): ChargeResult;
   refund(charges: readonly Charge[], atMs: number): void;
+  debit(charges: readonly Charge[]): readonly CounterState[];
   add(request: AdditionRequest): readonly number[];
   look(charges: readonly Charge[]): readonly CounterState[];
   read(keys: readonly CounterKey[]): readonly (number | undefined)[];
@@ -129,6 +130,23 @@ export function createMemoryStore({ now, maxCounters = 1_000_000 }: MemoryStoreO
     }
   }
 
+  function debit(charges: readonly Charge[]): readonly CounterState[] {
+    const time = begin(charges.length);
+    const drafts = charges.map((one): Draft => {
+      const charge = one.id === undefined ? one : { ...one, id: undefined };
+      const counter = charged.find(one.group, one.key);
+      const step = countings[one.algorithm].take(inForce(counter, time), { ...charge, isOwed: true }, time);
+      return { charge, counter, step, isRepeated: false };
+    });
+    const counted = drafts.filter(({ step }) => step.allowed);
+    if (counted.reduce((sum, draft) => sum + roomFor(draft), 0) > shelves.room()) throw noRoom();
+    const states = drafts.map(({ charge, counter, step }) =>
+      report(countings[charge.algorithm].take(inForce(counter, time), charge, time), step),
+    );
+    for (const { charge, counter, step } of counted) commit(charge, counter, step, time);
+    return states;
+  }
+
   function hitsOf(counter: Kept<number | bigint> | undefined, time: number): number | bigint {
     return counter === undefined || counter.expiresAt <= time ? 0 : counter.state;
   }
@@ -183,6 +201,7 @@ export function createMemoryStore({ now, maxCounters = 1_000_000 }: MemoryStoreO
   return {
     charge,
     refund,
+    debit,
     add,
     look(charges) {
       const time = begin(0);

@@ -21,7 +21,7 @@ export interface SlidingWindowState {
  *     count     = start = state.start ? state.count : 0
  *     elapsed   = max(0, now - start)
  *     carried   = previous - floor(previous * elapsed / window)
- *     allowed   = limit > 0 and carried + count + cost <= limit; then count += cost
+ *     allowed   = limit > 0 and (owed or carried + count + cost <= limit); then count += cost
  *     remaining = max(0, limit - carried - count)
  *     reset     = start - now + (count > 0 ? 2 * window : previous > 0 ? window : 0), from 0 on
  *     retry     = see `wait`
@@ -30,12 +30,12 @@ export interface SlidingWindowState {
  */
 export const slidingWindow: Counting<SlidingWindowState> = {
   take(state, demand, now) {
-    const { limit, windowMs, cost } = demand;
+    const { limit, windowMs, cost, isOwed = false } = demand;
     const turned = turn(state, windowMs, now);
     const { start, previous } = turned;
     const elapsed = Math.max(0, now - start);
     const carried = previous - Math.floor((previous * elapsed) / windowMs);
-    const allowed = limit > 0 && carried + turned.count + cost <= limit;
+    const allowed = limit > 0 && (isOwed || carried + turned.count + cost <= limit);
     const count = allowed ? turned.count + cost : turned.count;
     const windows = count > 0 ? 2 : previous > 0 ? 1 : 0;
     const resetMs = Math.max(0, start - now + windows * windowMs);

@@ -113,6 +113,12 @@ export interface CounterStore {
   // `concurrency` would free another's lease and leave the forgotten one for ever.
   refund(charges: readonly Charge[], atMs: number): Answer<void>;
   /**
+   * Counts units that were used already, whatever may pass, but for a limit of 0: a counter then has none left until
+   * what was counted beyond its limit has run out too. `allowed` of a state: they could have passed; what is left is
+   * told with them in it. Ids and trials are charged like all others, each time.
+   */
+  debit(charges: readonly Charge[]): Answer<readonly CounterState[]>;
+  /**
    * The value of each addition's counter right after it, in order; they may have lost digits above 2^53. Where one
    * would pass 2^63 - 1 it is left out, the others are counted, and StoreError `overflow` is thrown.
    */

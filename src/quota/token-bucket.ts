@@ -21,7 +21,7 @@ export const longestMs: number = 36_525 * 86_400_000;
  *
  *     debt      = max(0, state.debt - max(0, now - state.at) * limit)
  *     at        = 0 < state.at - now <= window ? state.at : now
- *     allowed   = limit > 0 and (burst - cost) * window - debt >= 0; then debt += cost * window
+ *     allowed   = limit > 0 and (owed or (burst - cost) * window - debt >= 0); then debt += cost * window
  *     remaining = max(0, floor((burst * window - debt) / window)), 0 of limit 0
  *     reset     = at - now + ceil(debt / limit), at most 100 years; of limit 0: window
  *     retry     = at - now + ceil((debt - (burst - cost) * window) / limit); reset where cost > burst or limit is 0
@@ -32,12 +32,12 @@ export const longestMs: number = 36_525 * 86_400_000;
  * own units too many when the bucket ran empty in between.
  */
 export const tokenBucket: Counting<TokenBucketState> = {
-  take(state, { limit, windowMs, burst, cost }, now) {
+  take(state, { limit, windowMs, burst, cost, isOwed = false }, now) {
     const last = state?.atMs ?? now;
     const drained = Math.max(0, (state?.debt ?? 0) - Math.max(0, now - last) * limit);
     const atMs = last > now && last - now <= windowMs ? last : now;
     const over = drained - (burst - cost) * windowMs;
-    const allowed = limit > 0 && over <= 0;
+    const allowed = limit > 0 && (isOwed || over <= 0);
     const debt = allowed ? drained + cost * windowMs : drained;
     const ahead = atMs - now;
     const resetMs =

@@ -53,6 +53,7 @@ function isCall(call: unknown): call is WireCall {
 const methods: ReadonlySet<StoreMethod> = new Set<StoreMethod>([
   "charge",
   "refund",
+  "debit",
   "add",
   "look",
   "read",

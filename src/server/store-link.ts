@@ -125,6 +125,7 @@ export function createStoreLink(
   return {
     charge: (charges) => ask("charge", charges),
     refund: (charges, atMs) => ask("refund", charges, atMs),
+    debit: (charges) => ask("debit", charges),
     add: (request) => ask("add", request),
     look: (charges) => ask("look", charges),
     read: (keys) => ask("read", keys),

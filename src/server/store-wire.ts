@@ -18,6 +18,7 @@ export type Questions = { readonly [M in StoreMethod]: Readonly<Parameters<Count
 export interface Answers {
   readonly charge: ChargeResult;
   readonly refund: undefined;
+  readonly debit: readonly CounterState[];
   readonly look: readonly CounterState[];
   readonly add: readonly number[];
   readonly read: readonly (number | undefined)[];
@@ -59,6 +60,7 @@ type WireKey = readonly [group: string, key: string];
 const questionOut: { readonly [M in StoreMethod]: (...question: Questions[M]) => unknown } = {
   charge: (charges) => charges.map(chargeOut),
   refund: (charges, atMs): WireRefund => [charges.map(chargeOut), atMs],
+  debit: (charges) => charges.map(chargeOut),
   look: (charges) => charges.map(chargeOut),
   add: ({ group, additions, stopsWhenOver }): WireRequest => [
     group,
@@ -74,6 +76,7 @@ const questionOut: { readonly [M in StoreMethod]: (...question: Questions[M]) =>
 const questionIn: { readonly [M in StoreMethod]: (wire: never) => Questions[M] } = {
   charge: (wire: readonly WireCharge[]) => [wire.map(chargeIn)],
   refund: ([wire, atMs]: WireRefund) => [wire.map(chargeIn), atMs],
+  debit: (wire: readonly WireCharge[]) => [wire.map(chargeIn)],
   look: (wire: readonly WireCharge[]) => [wire.map(chargeIn)],
   add: ([group, stops, wire]: WireRequest) => {
     const additions = wire.map(([key, hits, ttlSeconds, limit]) => {
@@ -88,6 +91,7 @@ const questionIn: { readonly [M in StoreMethod]: (wire: never) => Questions[M] }
 const answerOut: { readonly [M in StoreMethod]: (answer: Answers[M]) => unknown } = {
   charge: ({ allowed, counters, atMs }): WireResult => [allowed ? 1 : 0, counters.map(stateOut), atMs],
   refund: () => null,
+  debit: (states) => states.map(stateOut),
   look: (states) => states.map(stateOut),
   add: (values) => values,
   read: (values) => values.map((value) => value ?? null),
@@ -99,6 +103,7 @@ const answerIn: { readonly [M in StoreMethod]: (wire: never) => Answers[M] } = {
     return { allowed: allowed === 1, counters: states.map(stateIn), atMs };
   },
   refund: () => undefined,
+  debit: (states: readonly WireState[]) => states.map(stateIn),
   look: (states: readonly WireState[]) => states.map(stateIn),
   add: (values: readonly number[]) => values,
   read: (values: readonly (number | null)[]) => values.map((value) => value ?? undefined),

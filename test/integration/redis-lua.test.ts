@@ -19,6 +19,7 @@ afterAll(async () => {
 
 interface Action {
   readonly gives: boolean;
+  readonly isOwed: boolean;
   readonly limit: number;
   readonly burst: number;
   readonly cost: number;
@@ -35,25 +36,27 @@ async function inLua(
   const letter = letters[algorithm];
   const source = `${countingLua(letter)}
 local state, out, window = nil, {}, tonumber(ARGV[1])
-for at = 2, #ARGV, 5 do
+for at = 2, #ARGV, 6 do
   local limit, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local cost, now = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   if ARGV[at] == 'give' then
     if state then state = giveBack.${letter}(state, window, cost, now) end
     out[#out + 1] = state or ''
   else
-    local allowed, remaining, reset, retry, after = take.${letter}(state, limit, window, burst, cost, now)
+    local allowed, remaining, reset, retry, after =
+      take.${letter}(state, limit, window, burst, cost, now, ARGV[at + 5] == 'owed')
     state = after
     out[#out + 1] = format('%.17g %.17g %.17g %.17g ', allowed and 1 or 0, remaining, reset, retry) .. after
   end
 end
 return out`;
-  const args = actions.flatMap(({ gives, limit, burst, cost, now }) => [
+  const args = actions.flatMap(({ gives, isOwed, limit, burst, cost, now }) => [
     gives ? "give" : "take",
     limit,
     burst,
     cost,
     now,
+    isOwed ? "owed" : "",
   ]);
   const lines = (await redis.eval(source, 0, windowMs, ...args)) as string[];
   return lines.map((line) => line.split(" ").filter(Boolean).map(Number));
@@ -101,6 +104,7 @@ describe.each(Object.keys(letters) as Algorithm[])("the script that counts by %s
   test("computes what the plain steps compute, whatever the clock does", async () => {
     const action = fc.record({
       gives: fc.boolean(),
+      isOwed: fc.boolean(),
       limit: units,
       burst: units,
       cost: units,
@@ -117,13 +121,19 @@ describe.each(Object.keys(letters) as Algorithm[])("the script that counts by %s
       fc.array(action, { minLength: 1, maxLength: 60 }),
       async (windowMs, start, usual, drawn) => {
         let now = start;
-        const actions = drawn.map(({ gives, limit, burst, cost, step }, i): Action => {
+        const actions = drawn.map(({ gives, isOwed, limit, burst, cost, step }, i): Action => {
           now = Math.max(1, Math.round(now + step * windowMs));
           // The limit seldom changes, and a bucket has a burst of its own.
           const allowance = i % 7 === 6 ? { limit, burst } : { limit: usual, burst: usual };
           const isGift = gives && i % 3 === 2;
           const at = isGift && i % 2 === 1 ? -1 : now;
-          return { gives: isGift, ...allowance, cost: i % 4 === 0 ? 1 : cost, now: at };
+          return {
+            gives: isGift,
+            isOwed: isOwed && i % 5 === 4,
+            ...allowance,
+            cost: i % 4 === 0 ? 1 : cost,
+            now: at,
+          };
         });
         expect(await inLua(algorithm, windowMs, actions)).toEqual(inPlainSteps(algorithm, windowMs, actions));
       },

@@ -20,6 +20,7 @@ export function createAdditionsStore(): CounterStore & { readonly counters: Read
     },
     charge: unused,
     refund: unused,
+    debit: unused,
     look: unused,
     read: unused,
     reset: unused,

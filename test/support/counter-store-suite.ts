@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { additionSentences } from "./counter-store-additions.js";
 import { chargeSentences } from "./counter-store-charges.js";
+import { debitSentences } from "./counter-store-debits.js";
 import type { StoreUnderTest, Subject } from "./counter-store-subject.js";
 import { timeSentences } from "./counter-store-time.js";
 
@@ -33,6 +34,7 @@ export function describeCounterStore(kind: StoreKind): void {
     };
     const can = (what: string): boolean => !(kind.cannot ?? []).some((one) => one === what);
     chargeSentences(under, can);
+    debitSentences(under, can);
     timeSentences(under);
     additionSentences(under, can);
   });

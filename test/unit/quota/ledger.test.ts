@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { chargeOfValues } from "../../../src/quota/charges.js";
-import { type Charge, type CompiledQuota, createLedger } from "../../../src/quota/index.js";
+import {
+  type Charge,
+  type CompiledQuota,
+  createLedger,
+  createMemoryStore,
+} from "../../../src/quota/index.js";
 import { compiled, type FakeStore, fakeStore, recording, unavailable } from "./quota-kit.js";
 
 const chargeOf = (quota: CompiledQuota, units = 1): Charge => {
@@ -155,5 +160,54 @@ describe("a ledger", () => {
       const given = await ledger.refund([quotas.denies], [chargeOf(quotas.denies, 3)]);
       expect(given).toMatchObject({ allowed: true, counters: [{ remaining: 5 }] });
     }
+  });
+});
+
+describe("a ledger, of what was used already", () => {
+  const units = (quota: CompiledQuota, cost: number): Charge => ({ ...chargeOf(quota), cost });
+
+  it("counts it beyond the limit, and says which counter was overdrawn", () => {
+    const store = fakeStore();
+    const ledger = createLedger({ store, local: fakeStore(), observer: recording() });
+    const debits = [units(quotas.denies, 12), units(quotas.allows, 10)];
+    expect(ledger.debit([quotas.denies, quotas.allows], debits)).toMatchObject({
+      counters: [
+        { allowed: false, remaining: 0 },
+        { allowed: true, remaining: 0 },
+      ],
+      failure: undefined,
+    });
+    expect(ledger.charge([quotas.denies], [units(quotas.denies, 1)])).toMatchObject({ allowed: false });
+  });
+
+  it.each([false, true])(
+    "counts it locally while the store fails, where a quota wants that",
+    async (waits) => {
+      const [store, local, observer] = [fakeStore({ waits }), fakeStore({ waits }), recording()];
+      store.fault = unavailable();
+      const ledger = createLedger({ store, local, observer });
+      await ledger.debit([quotas.counts], [units(quotas.counts, 3)]);
+      await ledger.debit([quotas.denies], [units(quotas.denies, 3)]);
+      expect([...local.used.values()]).toEqual([3]);
+      expect(observer.told).toEqual(["store shop/counts local", "store shop/denies denied"]);
+    },
+  );
+
+  it("gives back what was charged a while ago only where that is counted still", () => {
+    let now = Date.UTC(2026, 10, 21, 12, 0, 59, 500);
+    const store = createMemoryStore({ now: () => now });
+    const ledger = createLedger({ store, local: fakeStore(), observer: recording() });
+    const quota = compiled({ limit: 10, algorithm: "fixedWindow", window: "1m" }, "fixed");
+    const left = (): number | undefined => store.look([units(quota, 0)])[0]?.remaining;
+    ledger.charge([quota], [units(quota, 8)]);
+    now += 100;
+    ledger.refund([quota], [units(quota, 3)], 100);
+    expect(left()).toBe(5);
+    now += 1_000;
+    ledger.charge([quota], [units(quota, 8)]);
+    ledger.refund([quota], [units(quota, 5)], 1_100);
+    expect(left()).toBe(2);
+    ledger.refund([quota], [units(quota, 5)], 100);
+    expect(left()).toBe(7);
   });
 });

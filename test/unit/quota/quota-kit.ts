@@ -104,6 +104,13 @@ export function fakeStore({ waits = false }: { readonly waits?: boolean } = {}):
     refund: answer((charges: readonly Charge[]) => {
       for (const { key, cost } of charges) used.set(key, Math.max(0, (used.get(key) ?? 0) - cost));
     }),
+    debit: answer((charges: readonly Charge[]) =>
+      charges.map((one) => {
+        const { allowed } = stateOf(one, false);
+        used.set(one.key, (used.get(one.key) ?? 0) + one.cost);
+        return { ...stateOf(one, true), allowed };
+      }),
+    ),
     look: answer((charges: readonly Charge[]) => charges.map((one) => stateOf(one, false))),
     add: answer(({ additions }: AdditionRequest) => additions.map(() => 0)),
     read: answer((keys: readonly unknown[]) => keys.map(() => undefined)),
