@@ -13,6 +13,16 @@ export {
   toCheckResponse,
 } from "./ext-authz/index.js";
 export {
+  type BodyOutcome,
+  createExchanges,
+  createExtProcService,
+  type ExtProcCall,
+  type ExtProcObserver,
+  type ExtProcService,
+  type ExtProcStream,
+} from "./ext-proc/index.js";
+export { type Carried, type CarriedOver, createHandover, type Handover } from "./handover.js";
+export {
   createRateLimitService,
   type RateLimitCall,
   type RateLimitService,

@@ -12,6 +12,10 @@ export interface ProtoService {
 export const PROTO_SERVICES: readonly ProtoService[] = [
   { name: "envoy.service.accesslog.v3.AccessLogService", file: "envoy/service/accesslog/v3/als.proto" },
   { name: "envoy.service.auth.v3.Authorization", file: "envoy/service/auth/v3/external_auth.proto" },
+  {
+    name: "envoy.service.ext_proc.v3.ExternalProcessor",
+    file: "envoy/service/ext_proc/v3/external_processor.proto",
+  },
   { name: "envoy.service.ratelimit.v3.RateLimitService", file: "envoy/service/ratelimit/v3/rls.proto" },
   { name: "grpc.health.v1.Health", file: "grpc/health/v1/health.proto" },
 ];

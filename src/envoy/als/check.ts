@@ -1,7 +1,9 @@
 import { type JsonObject, type JsonValue, member } from "../../attributes/index.js";
-import type { CheckOutcomeAtProxy, ReportCheck, ReportQuota } from "../../report/index.js";
+import type { CheckOutcomeAtProxy, ReportBody, ReportCheck, ReportQuota } from "../../report/index.js";
+import { withRefusal } from "./body.js";
+import type { DecisionFacts } from "./decision.js";
 import type { Entry } from "./entry.js";
-import { unauthorizedExternalService } from "./flags.js";
+import { downstreamGone, unauthorizedExternalService } from "./flags.js";
 
 /** `ShadowDecision.CheckResult`. */
 const shadow = { allowed: 1, denied: 2, error: 3 } as const;
@@ -14,6 +16,7 @@ const nearlyAll = 0.97;
 
 const noQuota: readonly ReportQuota[] = [];
 const noDryRun: readonly JsonObject[] = [];
+const noNames: readonly string[] = [];
 
 const noCheck: ReportCheck = {
   outcome: "none",
@@ -29,17 +32,21 @@ const noCheck: ReportCheck = {
   principal: "",
   quota: noQuota,
   dryRun: noDryRun,
+  obligations: noNames,
+  unmet: noNames,
+  body: undefined,
   latencyMs: undefined,
 };
 
 /**
  * What an entry tells of its check. All of it was written by Envoy's own filters and settings: dynamic metadata,
- * details of the response, filter state, and the custom tags `check_latency_us` and `check_timeout_ms`.
+ * details of the response, filter state, and the custom tags `check_latency_us` and `check_timeout_ms`. `isOver`: no
+ * other entry of the same request comes.
  */
-export function readCheck(entry: Entry): ReportCheck {
-  const { decision } = entry;
+export function readCheck(entry: Entry, isOver: boolean): ReportCheck {
+  const decision = decisionOf(entry);
   const latencyMs = latencyOf(entry);
-  const outcome = outcomeOf(entry, latencyMs);
+  const outcome = outcomeOf(entry, decision, latencyMs);
   if (decision === undefined) {
     if (outcome === "none" && latencyMs === undefined) return noCheck;
     // Envoy asked, and went on without an answer of ours, which has metadata: its failure mode allows that.
@@ -60,14 +67,67 @@ export function readCheck(entry: Entry): ReportCheck {
     principal: decision.principal,
     quota: quotaOf(decision.quota),
     dryRun: decision.dryRun,
+    obligations: decision.obligations,
+    unmet: isOver && outcome === "allowed" ? unmetOf(entry, decision.obligations) : noNames,
+    body: bodyOf(entry),
     latencyMs,
   };
 }
 
-function outcomeOf(entry: Entry, latencyMs: number | undefined): CheckOutcomeAtProxy {
-  const { codeDetails, decision } = entry;
+/**
+ * Whose answer counted: ext_authz's, which ext_proc carries on, unless ext_proc was the only one of ours, or did not
+ * take the other's word and refused.
+ */
+function decisionOf({ decision, processed }: Entry): DecisionFacts | undefined {
+  if (processed === undefined || !processed.isOurs) return decision;
+  if (decision === undefined || !decision.isOurs) return processed;
+  return processed.allowed === false && processed.decisionId !== decision.decisionId ? processed : decision;
+}
+
+/** ext_proc lets a request go on, and a policy refuses the body, or the response. */
+function isRefusedLater({ processed }: Entry): boolean {
+  if (processed === undefined) return false;
+  return (processed.allowed === false && processed.stage === "body") || processed.body?.refused !== undefined;
+}
+
+function bodyOf(entry: Entry): ReportBody | undefined {
+  const { processed } = entry;
+  if (processed === undefined || !isRefusedLater(entry)) return processed?.body;
+  return withRefusal(processed.body, processed.policy, processed.reason);
+}
+
+/** What nobody who could have done it says that it did. Of a request that was cut short not everything could be done. */
+function unmetOf(entry: Entry, obligations: readonly string[]): readonly string[] {
+  if (obligations.length === 0 || !entry.isHttp || entry.attempts === 0) return noNames;
+  const { processed, codeDetails, flags } = entry;
+  if (processed === undefined || !processed.isOurs) return obligations;
+  if (codeDetails !== "via_upstream" || (flags & downstreamGone) !== 0) return noNames;
+  const fulfilled = processed.body?.fulfilled ?? noNames;
+  const unmet = obligations.filter((name) => !fulfilled.includes(name));
+  return unmet.length === 0 ? noNames : unmet;
+}
+
+/** `response_code_details` that were set before an upstream had its say, in the words of whoever set them. */
+function endedBy(entry: Entry, latencyMs: number | undefined): "error" | "timeout" | "denied" | undefined {
+  const { codeDetails } = entry;
   if (codeDetails.startsWith("ext_authz_error")) return failureOf(entry, latencyMs);
   if (codeDetails.startsWith("ext_authz_denied")) return "denied";
+  if (codeDetails.startsWith("ext_proc_error")) {
+    return codeDetails.includes("timeout_exceeded") ? "timeout" : "error";
+  }
+  // Of the immediate responses of our own, see ext-proc.
+  return codeDetails.startsWith("gatehouse_") ? "denied" : undefined;
+}
+
+function outcomeOf(
+  entry: Entry,
+  decision: DecisionFacts | undefined,
+  latencyMs: number | undefined,
+): CheckOutcomeAtProxy {
+  const ended = entry.codeDetails === "via_upstream" ? undefined : endedBy(entry, latencyMs);
+  if (ended !== undefined) return ended;
+  // A refusal in a later phase: an upstream was asked before, and what it sent was held back or cut off.
+  if (isRefusedLater(entry)) return "denied";
   const state = entry.filterState.shadow;
   if (state === shadow.denied) return "shadow_denied";
   if (state === shadow.error) return "shadow_error";

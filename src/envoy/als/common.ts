@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
+import { readText, type TextCursor } from "../text.js";
 import { readEnd, readInteger, readTag, readVarint, skipValue } from "../wire.js";
 import { readDecision } from "./decision.js";
 import type { CertificateNames, Entry, EntryTls, Place } from "./entry.js";
 import { unauthorizedExternalService } from "./flags.js";
-import { readText, type TextCursor } from "./text.js";
 
 const httpCheck = "envoy.filters.http.ext_authz";
 const tcpCheck = "envoy.filters.network.ext_authz";
+const httpProcessing = "envoy.filters.http.ext_proc";
 const shadowState = "envoy.filters.http.ext_authz.shadow";
 const grpcStatsState = "envoy.filters.http.grpc_stats";
 
@@ -239,11 +240,11 @@ function readFilterMetadata(cursor: TextCursor, end: number, entry: Entry): void
   }
   // A copy: a report that is kept would keep the whole message otherwise.
   entry.metadata.push({ filter, bytes: Buffer.from(cursor.bytes.subarray(from, to)) });
-  if (filter === (entry.isHttp ? httpCheck : tcpCheck)) {
-    cursor.at = from;
-    entry.decision = readDecision(cursor, to);
-    cursor.at = end;
-  }
+  const isCheck = filter === (entry.isHttp ? httpCheck : tcpCheck);
+  if (!isCheck && (filter !== httpProcessing || !entry.isHttp)) return;
+  cursor.at = from;
+  entry[isCheck ? "decision" : "processed"] = readDecision(cursor, to);
+  cursor.at = end;
 }
 
 function readCustomTag(cursor: TextCursor, end: number, tags: Map<string, string>): void {

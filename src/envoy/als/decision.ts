@@ -1,11 +1,13 @@
 import type { JsonObject, JsonValue } from "../../attributes/index.js";
+import type { ReportBody } from "../../report/index.js";
+import { readValue } from "../read-struct.js";
+import { readText, type TextCursor } from "../text.js";
 import { readEnd, readTag, skipValue } from "../wire.js";
-import { readValue } from "./struct.js";
-import { readText, type TextCursor } from "./text.js";
+import { bodyOf } from "./body.js";
 
 /**
- * What the ext_authz filter's metadata say, see `toMetadata` of ext-authz; undefined what they do not, or say in
- * another form.
+ * What the metadata of the ext_authz or ext_proc filter say, see `toMetadata` of ext-authz; undefined what they do not,
+ * or say in another form.
  */
 export interface DecisionFacts {
   decisionId: string;
@@ -24,6 +26,9 @@ export interface DecisionFacts {
   principal: string;
   quota: readonly JsonObject[];
   dryRun: readonly JsonObject[];
+  obligations: readonly string[];
+  /** What body policies did; of ext_proc only. */
+  body: ReportBody | undefined;
 }
 
 /** A day: no check takes longer. */
@@ -32,6 +37,7 @@ const MAX_DURATION_MS = 86_400_000;
 type Take = (facts: DecisionFacts, name: string, cursor: TextCursor, end: number) => void;
 
 const noObjects: readonly JsonObject[] = [];
+const noTexts: readonly string[] = [];
 
 /**
  * Reads the facts off the bytes of a google.protobuf.Struct, without making an object of it: its members come in
@@ -53,6 +59,8 @@ export function readDecision(cursor: TextCursor, end: number): DecisionFacts {
     principal: "",
     quota: noObjects,
     dryRun: noObjects,
+    obligations: noTexts,
+    body: undefined,
   };
   readMembers(cursor, end, facts, takeTop);
   return facts;
@@ -87,6 +95,8 @@ const takeOurs: Take = (facts, name, cursor, end) => {
   else if (name === "failed_open") facts.failedOpen = value === true;
   else if (name === "quota") facts.quota = objects(value);
   else if (name === "dry_run") facts.dryRun = objects(value);
+  else if (name === "obligations") facts.obligations = texts(value);
+  else if (name === "body") facts.body = bodyOf(value);
 };
 
 const takeCaller: Take = (facts, name, cursor, end) => {
@@ -137,4 +147,9 @@ function objects(value: JsonValue): readonly JsonObject[] {
   return (value as readonly JsonValue[]).filter(
     (item): item is JsonObject => typeof item === "object" && item !== null && !Array.isArray(item),
   );
+}
+
+function texts(value: JsonValue): readonly string[] {
+  if (!Array.isArray(value)) return noTexts;
+  return (value as readonly JsonValue[]).filter((item): item is string => typeof item === "string");
 }

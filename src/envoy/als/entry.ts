@@ -1,8 +1,8 @@
 import type { ByteString } from "../../attributes/index.js";
+import { readBytes, readFreshBytes, readText, type TextCursor } from "../text.js";
 import { readEnd, readInteger, readTag, readVarint, skipValue } from "../wire.js";
 import { readCommonField } from "./common.js";
 import type { DecisionFacts } from "./decision.js";
-import { readBytes, readFreshBytes, readText, type TextCursor } from "./text.js";
 
 /** An address; both empty when it is none of a socket. */
 export interface Place {
@@ -79,6 +79,8 @@ export interface Entry {
   readonly customTags: Map<string, string>;
   /** Of the metadata of the ext_authz filter of the entry's protocol. */
   decision: DecisionFacts | undefined;
+  /** The same of the ext_proc filter's, with what body policies did. */
+  processed: DecisionFacts | undefined;
   readonly metadata: RawMetadata[];
   readonly filterState: FilterState;
   /** `HTTPVersion`. */
@@ -140,6 +142,7 @@ function emptyEntry(isHttp: boolean): Entry {
     upstreamWireReceived: 0,
     customTags: new Map(),
     decision: undefined,
+    processed: undefined,
     metadata: [],
     filterState: { shadow: 0, messages: undefined },
     httpVersion: 0,

@@ -33,6 +33,9 @@ const names: readonly string[] = [
   "DR",
 ];
 
+/** DC, the client went away: field 15. */
+export const downstreamGone: number = 1 << 14;
+
 /** UNAUTHORIZED by an external service: field 13. */
 export const unauthorizedExternalService: number = 1 << 12;
 

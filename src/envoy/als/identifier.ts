@@ -1,7 +1,7 @@
 import { type JsonObject, type JsonValue, member } from "../../attributes/index.js";
+import { readValue } from "../read-struct.js";
+import { readText, type TextCursor } from "../text.js";
 import { readEnd, readTag, skipValue } from "../wire.js";
-import { readValue } from "./struct.js";
-import { readText, type TextCursor } from "./text.js";
 
 /** What a stream says of its sender, of `StreamAccessLogsMessage.Identifier`. */
 export interface Identifier {

@@ -1,7 +1,7 @@
+import { type TextCursor, type Texts, textCursor } from "../text.js";
 import { cursorOf, readEnd, readTag, skipValue, WireError } from "../wire.js";
 import { type Entry, readHttpEntry, readTcpEntry } from "./entry.js";
 import { type Identifier, readIdentifier } from "./identifier.js";
-import { type TextCursor, type Texts, textCursor } from "./text.js";
 
 const identifierTag = 0x0a;
 const httpLogsTag = 0x12;

@@ -1,5 +1,6 @@
 import type { Ip } from "../../attributes/index.js";
 import type { Report, ReportEvent, Reporter } from "../../report/index.js";
+import type { Texts } from "../text.js";
 import { readCheck } from "./check.js";
 import type { Connections } from "./connections.js";
 import { endsOf, type Registry, sideOf } from "./ends.js";
@@ -8,7 +9,6 @@ import type { FlagNames } from "./flags.js";
 import type { Parties } from "./parties.js";
 import { type Addresses, describe, principalOf } from "./request.js";
 import type { Services } from "./services.js";
-import type { Texts } from "./text.js";
 
 /** What reports of all streams are made with: it remembers, so that the same facts give the same objects. */
 export interface ReportMemory {
@@ -120,7 +120,7 @@ export function toReport(
     terminationDetails: entry.termination,
     streamId: entry.streamId,
     messages: entry.filterState.messages,
-    check: readCheck(entry),
+    check: readCheck(entry, event === "close"),
     customTags,
   };
 }

@@ -9,9 +9,9 @@ import {
   parseZonedIp,
   toBytes,
 } from "../../attributes/index.js";
+import { readStruct } from "../read-struct.js";
+import { type Texts, textCursor } from "../text.js";
 import type { CertificateNames, Entry, Place, RawMetadata } from "./entry.js";
-import { readStruct } from "./struct.js";
-import { type Texts, textCursor } from "./text.js";
 
 /** Attributes whose workload is not known yet. */
 export type Described = { -readonly [Name in keyof Attributes]: Attributes[Name] };

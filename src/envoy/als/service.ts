@@ -1,4 +1,5 @@
 import type { Report, Reporter } from "../../report/index.js";
+import { createTexts } from "../text.js";
 import { WireError } from "../wire.js";
 import { createConnections } from "./connections.js";
 import type { Registry } from "./ends.js";
@@ -10,7 +11,6 @@ import { createParties } from "./parties.js";
 import { eventOf, type ReportMemory, toReport } from "./report.js";
 import { createAddresses } from "./request.js";
 import { createServices } from "./services.js";
-import { createTexts } from "./text.js";
 
 /**
  * Why an entry became no report: it, or the rest of its message, is none, or it is longer than 256 KiB; it is of an

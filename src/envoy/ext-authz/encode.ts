@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type Decision, noEdits, noQuota } from "../../engine/index.js";
 import type { CheckResponse } from "../../proto/index.js";
+import type { Carried } from "../handover.js";
 import { headersLength, writeHeaders, writeVarint } from "./encode-headers.js";
 import { toCheckResponse } from "./response.js";
 
@@ -12,6 +13,9 @@ interface Template {
   readonly head: Uint8Array;
   /** Where in `head` the id stands. */
   readonly at: number;
+  /** What goes over to ext_proc, with a placeholder as its MAC; and where that stands, -1 where it is not written. */
+  readonly carried: Carried | undefined;
+  readonly macAt: number;
   /** Of each quota, where in `head` its three numbers stand (8 bytes each), -1 where they are not said. */
   readonly numbers: readonly (readonly [cost: number, limit: number, remaining: number])[];
   /** The tag and the content of `ok_response` or `denied_response`, to which the quotas' headers are appended. */
@@ -40,7 +44,7 @@ const okTag = (3 << 3) | 2;
  */
 export function createResponseEncoder(
   encode: (response: CheckResponse) => Uint8Array,
-): (decision: Decision) => Uint8Array {
+): (decision: Decision, carried?: Carried) => Uint8Array {
   const anonymous: Templates = new Map();
   /** By the identity, which is the same object as long as its token is remembered. */
   const identified = new WeakMap<object, Templates>();
@@ -55,7 +59,7 @@ export function createResponseEncoder(
     return templates;
   }
 
-  function templateOf(decision: Decision): Template | undefined {
+  function templateOf(decision: Decision, carried: Carried | undefined): Template | undefined {
     const templates = templatesOf(decision);
     const key = decision.rule ?? decision.reason;
     let variants = templates.get(key);
@@ -65,22 +69,28 @@ export function createResponseEncoder(
       variants = [];
       templates.set(key, variants);
     }
-    for (const template of variants) if (isSame(template.decision, decision)) return template;
-    const made = makeTemplate(decision, encode);
+    for (const template of variants) {
+      if (template.carried?.identity === carried?.identity && isSame(template.decision, decision))
+        return template;
+    }
+    const made = makeTemplate(decision, carried, encode);
     if (made === undefined) return undefined;
     if (variants.length >= maxVariants) variants.shift();
     variants.push(made);
     return made;
   }
 
-  return (decision) => {
-    const template = isPlain(decision) ? templateOf(decision) : undefined;
-    return template === undefined ? encode(toCheckResponse(decision)) : fill(template, decision);
+  return (decision, carried) => {
+    const template = isPlain(decision, carried) ? templateOf(decision, carried) : undefined;
+    return template === undefined
+      ? encode(toCheckResponse(decision, carried))
+      : fill(template, decision, carried);
   };
 }
 
 function makeTemplate(
   decision: Decision,
+  carried: Carried | undefined,
   encode: (response: CheckResponse) => Uint8Array,
 ): Template | undefined {
   const decisionId = "\x01".repeat(decision.decisionId.length);
@@ -92,17 +102,23 @@ function makeTemplate(
   }));
   // A template outlives its request, so it must not keep the request's headers and body.
   const sample = { ...decision, decisionId, attributes: undefined, quota: { ...noQuota, facts } };
-  const { ok_response, denied_response, ...others } = toCheckResponse(sample);
+  const mac = "\x02".repeat(carried?.mac.length ?? 0);
+  const sampleCarried = carried && { ...carried, mac };
+  const { ok_response, denied_response, ...others } = toCheckResponse(sample, sampleCarried);
   const head = bufferOf(encode(others));
   const at = head.indexOf(decisionId);
   // A claim in a header may look like it: then nobody can tell which is which.
   if (at < 0 || head.indexOf(decisionId, at + 1) >= 0) return undefined;
+  const macAt = mac === "" ? -1 : head.indexOf(mac);
+  if (macAt >= 0 && head.indexOf(mac, macAt + 1) >= 0) return undefined;
   const isOk = ok_response !== undefined && ok_response !== null;
   const whole = bufferOf(encode(isOk ? { ok_response } : { denied_response: denied_response ?? null }));
   return {
     decision: sample,
     head,
     at,
+    carried: sampleCarried,
+    macAt,
     numbers: facts.map(({ cost, limit, counter }) => [
       placeOf(head, cost),
       placeOf(head, limit),
@@ -114,11 +130,16 @@ function makeTemplate(
 }
 
 /** The template with the decision's own id, numbers and headers. */
-function fill({ head, at, numbers, tag, body }: Template, { decisionId, quota }: Decision): Uint8Array {
+function fill(
+  { head, at, macAt, numbers, tag, body }: Template,
+  { decisionId, quota }: Decision,
+  carried: Carried | undefined,
+): Uint8Array {
   const added = quota.headers.length === 0 ? 0 : headersLength(quota.headers);
   const bytes = Buffer.allocUnsafe(head.length + 6 + body.length + added);
   bytes.set(head);
   bytes.write(decisionId, at, "latin1");
+  if (macAt >= 0 && carried !== undefined) bytes.write(carried.mac, macAt, "latin1");
   for (let i = 0; i < numbers.length; i++) {
     const [cost, limit, remaining] = numbers[i] ?? [-1, -1, -1];
     const fact = quota.facts[i];
@@ -160,7 +181,8 @@ function placeOf(head: Buffer, number: number): number {
 }
 
 /** Nothing in the answer comes from a provider, or from the request but by a remembered token. */
-function isPlain({ edits, metadata, dryRun, stage, authn }: Decision): boolean {
+function isPlain({ edits, metadata, dryRun, stage, authn }: Decision, carried: Carried | undefined): boolean {
+  if (carried !== undefined && carried.identity.length > 1) return false;
   if (metadata !== undefined || dryRun.length > 0 || stage === "custom") return false;
   if (edits !== noEdits && edits.isLasting !== true) return false;
   return authn === undefined || (authn.method === "jwt" && authn.refused.length === 0);
@@ -181,8 +203,13 @@ function isSame(one: Decision, other: Decision): boolean {
     one.edits === other.edits &&
     one.failedOpen === other.failedOpen &&
     one.decisionId.length === other.decisionId.length &&
+    haveSame(one.obligations, other.obligations) &&
     haveSameQuotas(one.quota.facts, other.quota.facts)
   );
+}
+
+function haveSame(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((name, i) => name === other[i]));
 }
 
 function haveSameQuotas(one: Decision["quota"]["facts"], other: Decision["quota"]["facts"]): boolean {

@@ -1,3 +1,3 @@
 export { createRequestReader } from "./request.js";
-export { toCheckResponse } from "./response.js";
+export { recordOf, toCheckResponse } from "./response.js";
 export { type Authorization, type AuthorizationOptions, createAuthorization } from "./service.js";

@@ -6,25 +6,25 @@ import {
   type Identity,
   type Ip,
   lowerAscii,
-  type Peer,
   parseZonedIp,
   readIdentity,
   toBytes,
-  toText,
   type Workload,
 } from "../../attributes/index.js";
-import { GatehouseError } from "../../diagnostics/index.js";
-import type { ClientCertHeaders, MeshSettings, XffSettings } from "../../engine/index.js";
+import type { MeshSettings } from "../../engine/index.js";
 import type {
   AttributeContext__Output,
   CheckRequest__Output,
   HttpRequest__Output,
   Peer__Output,
 } from "../../proto/index.js";
-import { createClientCertReader, isTrusted } from "./client-cert.js";
+import { createCallerReader } from "../client-cert.js";
+import { orRefuse } from "../or-refuse.js";
+import { remoteIp } from "../remote-ip.js";
+import { urlPathOf } from "../url-path.js";
+import { workloadFromExtensions, workloadFromPeer } from "../workload.js";
+import { noXff, type XffOverride, xffOverride, xffSettings } from "../xff.js";
 import { metadataReader } from "./metadata.js";
-import { remoteIp } from "./remote-ip.js";
-import { own, workloadFromExtensions, workloadFromPeer } from "./workload.js";
 
 /**
  * Turns a CheckRequest into Attributes. Throws a GatehouseError `bad_request` when a part cannot be
@@ -50,18 +50,8 @@ interface Destination {
   readonly xff: XffOverride;
 }
 
-/** Who stands behind a trusted proxy; the address stays the proxy's. */
-interface Caller {
-  readonly source: Peer;
-  readonly identity: Identity | undefined;
-}
-
-/** Settings that the route names itself; `unreadable` refuses the HTTP requests that need them. */
-type XffOverride = Partial<XffSettings> | "unreadable";
-
 const noBody = new Uint8Array();
 const noExtensions: Readonly<Record<string, string>> = {};
-const noXff: XffOverride = {};
 const noDestination: Destination = {
   extensions: noExtensions,
   labels: noExtensions,
@@ -90,30 +80,11 @@ export function createRequestReader(): RequestReader {
     return identity;
   }
 
-  const readClientCert = createClientCertReader((certificate) => {
+  const callerBehind = createCallerReader((certificate) => {
     const identity = identityOf(certificate);
     if (identity === undefined) throw new Error("certificate is empty");
     return identity;
   });
-
-  /**
-   * Who asks if the peer is a proxy that the mesh trusts to say so; undefined: the peer itself. A trusted proxy
-   * that names nobody speaks for a caller without a certificate, never for itself: else everybody who comes
-   * through it would have the proxy's own rights.
-   */
-  function callerBehind(
-    peer: Peer,
-    direct: Identity | undefined,
-    request: HttpRequest,
-    trust: ClientCertHeaders,
-  ): Caller | undefined {
-    if (!isTrusted(trust, peer, direct)) return undefined;
-    const identity = orRefuse("header with the client certificate", () =>
-      readClientCert(trust.headers, request.headers),
-    );
-    const { ip, port } = peer;
-    return { source: { ip, port, principal: toText(identity?.names[0] ?? "") }, identity };
-  }
 
   /** The same destination gives the same workload object, by which plans are remembered. */
   function destinationOf(
@@ -156,7 +127,9 @@ export function createRequestReader(): RequestReader {
     const trust = mesh.clientCertHeaders;
     if (fault !== undefined && trust !== undefined) throw fault;
     const behind =
-      trust === undefined || request === undefined ? undefined : callerBehind(peer, direct, request, trust);
+      trust === undefined || request === undefined
+        ? undefined
+        : callerBehind(peer, direct, request.headers, trust);
     const identity = behind === undefined ? direct : behind.identity;
     return {
       protocol: request === undefined ? "tcp" : "http",
@@ -169,6 +142,7 @@ export function createRequestReader(): RequestReader {
           : remoteIp(peer.ip, request.headers.get("x-forwarded-for"), xffSettings(mesh, workload, xff)),
       identity,
       identityFault: fault,
+      unsent: undefined,
       tls:
         (identity ?? direct ?? fault) !== undefined ||
         sni !== "" ||
@@ -210,14 +184,6 @@ function attempt(read: () => Identity | undefined): { readonly identity?: Identi
   }
 }
 
-function orRefuse<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw new GatehouseError("bad_request", `${what} cannot be read`, { cause });
-  }
-}
-
 function endpoint(peer: Peer__Output): { ip: Ip | undefined; port: number; principal: string } {
   const socket = peer.address?.socket_address;
   const ip = socket?.address === undefined ? undefined : parseZonedIp(socket.address);
@@ -227,25 +193,6 @@ function endpoint(peer: Peer__Output): { ip: Ip | undefined; port: number; princ
 function readTime(context: AttributeContext__Output): number {
   const time = context.request?.time;
   return time === undefined ? 0 : integer(time.seconds, 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6);
-}
-
-function xffOverride(extensions: Readonly<Record<string, string>>): XffOverride {
-  const use = own(extensions, "xff.use_remote_address");
-  const hops = own(extensions, "xff.num_trusted_hops");
-  if (use === "" && hops === "") return noXff;
-  if (!/^(true|false)?$/.test(use) || !/^[0-9]{0,9}$/.test(hops)) return "unreadable";
-  return {
-    ...(use !== "" && { useRemoteAddress: use === "true" }),
-    ...(hops !== "" && { numTrustedHops: Number(hops) }),
-  };
-}
-
-function xffSettings(mesh: MeshSettings, workload: Workload | undefined, xff: XffOverride): XffSettings {
-  if (xff === "unreadable") {
-    throw new GatehouseError("bad_request", "context extensions of X-Forwarded-For cannot be read");
-  }
-  const perType = mesh.xffPerType[(workload ?? mesh.defaultWorkload)?.type ?? "sidecar"];
-  return perType === undefined && xff === noXff ? mesh.xff : { ...mesh.xff, ...perType, ...xff };
 }
 
 /** A 64-bit integer as a decoder gives it: a text, a number, or protobufjs's Long. */
@@ -258,13 +205,12 @@ function integer(value: unknown, absent: number): number {
 function readHttp(http: HttpRequest__Output): HttpRequest {
   const headers = readHeaders(http);
   const path = headers.get(":path")?.[0] ?? "";
-  const cut = path.search(/[?#]/);
   return {
     id: http.id ?? "",
     method: headers.get(":method")?.[0] ?? "",
     host: headers.get(":authority")?.[0] ?? "",
     path,
-    urlPath: cut < 0 ? path : path.slice(0, cut),
+    urlPath: urlPathOf(path),
     scheme: http.scheme ?? "",
     protocol: http.protocol ?? "",
     headers,

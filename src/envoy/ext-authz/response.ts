@@ -2,14 +2,9 @@ import { Buffer } from "node:buffer";
 import { type JsonObject, toText } from "../../attributes/index.js";
 import type { AuthnRecord } from "../../authn/index.js";
 import type { AppendAction, Decision, DryRun, HeaderEdit } from "../../engine/index.js";
-import type {
-  CheckResponse,
-  HeaderAppendAction,
-  HeaderValueOption,
-  StatusCode,
-  Struct,
-} from "../../proto/index.js";
-import { toStruct, toValue } from "../struct.js";
+import type { CheckResponse, HeaderAppendAction, HeaderValueOption, StatusCode } from "../../proto/index.js";
+import { type Carried, identityKey } from "../handover.js";
+import { toStruct } from "../struct.js";
 
 /** `HeaderValueOption.HeaderAppendAction` by name. */
 const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
@@ -21,8 +16,9 @@ const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
 
 /**
  * What keeps the record below 1 KiB as protobuf: how many results and refused credentials are in it, and bytes for
- * all names in it. The policy that decided, of which one may have 317, is always whole; then the caller has its
- * part, then quotas, and dry-run policies have what is left.
+ * all names in it. The policy that decided, of which one may have 317, is always whole, and so are obligations,
+ * which ext_proc has to know: many of them leave no room for others, and go beyond. Then the caller has its part, then
+ * quotas, and dry-run policies have what is left. A sealed identity stands beside the record.
  */
 const maxDryRuns = 3;
 const maxRefusedCredentials = 2;
@@ -35,12 +31,17 @@ const aroundCaller = 80;
 const aroundRefused = 120;
 const aroundDryRun = 32;
 const aroundQuota = 96;
+const aroundObligation = 6;
+const aroundMac = 36;
 
 /**
- * A decision as Envoy reads it. Always a CheckResponse, never an error of gRPC and never `error_response`.
+ * A decision as Envoy reads it, with what of it goes over to ext_proc. Always a CheckResponse, never an error of gRPC and never `error_response`.
  */
-export function toCheckResponse(decision: Decision): CheckResponse {
-  const response: CheckResponse = { status: { code: decision.code }, dynamic_metadata: toMetadata(decision) };
+export function toCheckResponse(decision: Decision, carried?: Carried): CheckResponse {
+  const response: CheckResponse = {
+    status: { code: decision.code },
+    dynamic_metadata: toStruct(recordOf(decision, carried)),
+  };
   const { edits, quota } = decision;
   const quotaHeaders = quota.headers.map(([key, value]) => ({
     header: { key, value },
@@ -67,29 +68,39 @@ export function toCheckResponse(decision: Decision): CheckResponse {
   return response;
 }
 
-/** The decision record: `decision_id` on top, all else under `gatehouse`, a policy's own keys beside them. */
-function toMetadata(decision: Decision): Struct {
-  const { rule, dryRun, audit, authn, quota } = decision;
-  const { fields } = toStruct(decision.metadata ?? {});
-  const forOthers = maxNames - (rule?.policy.length ?? 0);
+/**
+ * The decision record as Envoy's dynamic metadata: `decision_id` on top, all else under `gatehouse`, a policy's own keys
+ * beside them. With `carried` ext_proc can take the decision over: not where what quotas took has no room.
+ */
+export function recordOf(decision: Decision, carried?: Carried): JsonObject {
+  const { rule, dryRun, audit, authn, quota, obligations } = decision;
+  const forAll = maxNames - (rule?.policy.length ?? 0) - (carried === undefined ? 0 : aroundMac);
+  let forOthers = forAll;
+  for (const name of obligations) forOthers -= name.length + aroundObligation;
   const caller = authn && describeAuthn(authn, forOthers);
   const taken = describeQuota(quota.facts, caller?.left ?? forOthers);
-  fields["decision_id"] = { stringValue: decision.decisionId };
-  fields["gatehouse"] = toValue({
-    allowed: decision.allowed,
-    code: decision.code,
-    stage: decision.stage,
-    reason: decision.reason,
-    snapshot: decision.generation,
-    ...(rule !== undefined && { policy: rule.policy }),
-    ...(rule?.rule !== undefined && { rule: rule.rule }),
-    ...(dryRun.length > 0 && { dry_run: shorten(dryRun, taken.left) }),
-    ...(audit !== undefined && { audit }),
-    ...(taken.description.length > 0 && { quota: taken.description }),
-    ...(caller !== undefined && { authn: caller.description }),
-    ...(decision.failedOpen && { failed_open: true }),
-  });
-  return { fields };
+  const isCarried = carried !== undefined && taken.description.length === quota.facts.length;
+  return {
+    ...(decision.metadata as JsonObject | undefined),
+    decision_id: decision.decisionId,
+    gatehouse: {
+      allowed: decision.allowed,
+      code: decision.code,
+      stage: decision.stage,
+      reason: decision.reason,
+      snapshot: decision.generation,
+      ...(rule !== undefined && { policy: rule.policy }),
+      ...(rule?.rule !== undefined && { rule: rule.rule }),
+      ...(obligations.length > 0 && { obligations }),
+      ...(dryRun.length > 0 && { dry_run: shorten(dryRun, taken.left) as unknown as JsonObject[] }),
+      ...(audit !== undefined && { audit }),
+      ...(taken.description.length > 0 && { quota: taken.description }),
+      ...(caller !== undefined && { authn: caller.description }),
+      ...(decision.failedOpen && { failed_open: true }),
+      ...(isCarried && { mac: carried.mac }),
+    },
+    ...(isCarried && carried.identity !== "" && { [identityKey]: carried.identity }),
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Attributes } from "../../attributes/index.js";
 import { GatehouseError } from "../../diagnostics/index.js";
 import { check, type Decision, deny, fail, refuse, type Snapshot } from "../../engine/index.js";
 import type { CheckRequest__Output, CheckResponse } from "../../proto/index.js";
+import type { Carried } from "../handover.js";
 import { createResponseEncoder } from "./encode.js";
 import { createRequestReader } from "./request.js";
 
@@ -27,6 +28,11 @@ export interface AuthorizationOptions {
     attributes: Attributes | undefined,
     elapsedMs: number,
   ) => Promise<unknown> | undefined;
+  /**
+   * What of a decision goes over to ext_proc; undefined where nothing does. Absent: there is no ext_proc. Where it throws,
+   * ext_proc decides anew.
+   */
+  readonly carry?: ((decision: Decision) => Carried | undefined) | undefined;
   /** Told of what should not have happened. */
   readonly onError: (error: unknown) => void;
 }
@@ -50,9 +56,20 @@ type Answer = Uint8Array | Promise<Uint8Array>;
 
 /** Makes the service. Handlers know nothing of the transport. */
 export function createAuthorization(options: AuthorizationOptions): Authorization {
-  const { current, now, observe, onError } = options;
+  const { carry, current, now, observe, onError } = options;
   const read = createRequestReader();
-  const encode = createResponseEncoder(options.encode);
+  const encodePlain = createResponseEncoder(options.encode);
+  const encode = carry === undefined ? encodePlain : encodeCarried;
+
+  function encodeCarried(decision: Decision): Uint8Array {
+    let carried: Carried | undefined;
+    try {
+      carried = decision.allowed ? carry?.(decision) : undefined;
+    } catch (error) {
+      onError(error);
+    }
+    return encodePlain(decision, carried);
+  }
 
   function answer(decision: Decision, attributes: Attributes | undefined, started: number): Answer {
     const recorded = observe(decision, attributes, now() - started);

@@ -135,6 +135,9 @@ describe("the facts of a check", () => {
       principal: "issuer/alice",
       quota: [{ quota: "shop/per-user", cost: 1, limit: 100, remaining: 99 }],
       dryRun: [{ action: "DENY", result: "would_deny", policy: "shop/next" }],
+      obligations: [],
+      unmet: [],
+      body: undefined,
       latencyMs: 0.4,
     });
   });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Entry } from "../../../src/envoy/als/entry.js";
 import { countEntries, readMessage } from "../../../src/envoy/als/message.js";
-import { createTexts } from "../../../src/envoy/als/text.js";
+import { createTexts } from "../../../src/envoy/text.js";
 import { encode, listening, messageType, type Plain } from "./als-messages.js";
 
 function entriesOf(bytes: Uint8Array): Entry[] {

@@ -20,6 +20,7 @@ export const allowed: Decision = {
   audit: undefined,
   quota: noQuota,
   failedOpen: false,
+  obligations: [],
   attributes: undefined,
   authn: undefined,
   generation: 1,

@@ -3,7 +3,7 @@ import protobuf from "protobufjs";
 import { describe, expect, it } from "vitest";
 import { type Decision, noEdits, noQuota } from "../../../src/engine/index.js";
 import { createResponseEncoder } from "../../../src/envoy/ext-authz/encode.js";
-import { createAuthorization, toCheckResponse } from "../../../src/envoy/index.js";
+import { createAuthorization, fromStruct, toCheckResponse } from "../../../src/envoy/index.js";
 import type { CheckResponse__Output } from "../../../src/proto/index.js";
 import { loadProtos } from "../../../src/server/protos.js";
 import { anAuthentication, aRule, aSigner, aVerifier, nowMs } from "../../support/tokens.js";
@@ -39,6 +39,19 @@ describe("encoded answers", () => {
       for (const authn of [...callers, undefined]) {
         const decision = { ...allowed, decisionId: `d-${round}`, authn };
         same(decision);
+      }
+    }
+  });
+
+  it("by one rule name the obligations of each request, all of them however long they are", () => {
+    const long = Array.from({ length: 32 }, (_, i) => `${"n".repeat(63)}/${"p".repeat(250)}${i}`);
+    for (let round = 0; round < 2; round++) {
+      for (const obligations of [[], ["foo/a"], ["foo/b"], ["foo/a", "foo/b"], long]) {
+        const decision = { ...allowed, obligations: [...obligations] };
+        same(decision);
+        const struct = fromStruct(decoded(decision).dynamic_metadata ?? {}) as Record<string, object>;
+        expect(struct["gatehouse"]).toMatchObject(obligations.length > 0 ? { obligations } : {});
+        expect("obligations" in (struct["gatehouse"] ?? {})).toBe(obligations.length > 0);
       }
     }
   });

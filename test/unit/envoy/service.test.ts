@@ -158,6 +158,7 @@ describe("a decision as CheckResponse", () => {
     dryRun: [],
     audit: undefined,
     failedOpen: true,
+    obligations: [],
     attributes: undefined,
     authn: undefined,
     generation: 1,

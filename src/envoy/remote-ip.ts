@@ -1,5 +1,5 @@
-import { type Ip, parseZonedIp } from "../../attributes/index.js";
-import type { XffSettings } from "../../engine/index.js";
+import { type Ip, parseZonedIp } from "../attributes/index.js";
+import type { XffSettings } from "../engine/index.js";
 
 /** What Envoy trims; JavaScript's own trim also takes 0xa0. */
 const spaces = " \t\n\v\f\r";

@@ -6,8 +6,10 @@ import {
   identityFromXfcc,
   isWithin,
   type Peer,
-} from "../../attributes/index.js";
-import type { ClientCertHeader, ClientCertHeaders } from "../../engine/index.js";
+  toText,
+} from "../attributes/index.js";
+import type { ClientCertHeader, ClientCertHeaders } from "../engine/index.js";
+import { orRefuse } from "./or-refuse.js";
 
 type Headers = ReadonlyMap<string, readonly ByteString[]>;
 
@@ -15,14 +17,45 @@ type Headers = ReadonlyMap<string, readonly ByteString[]>;
  * The caller whose certificate the first present header shows; undefined without any of them. Throws when
  * that header cannot be read or has several lines. Ask it only for peers that are trusted.
  */
-export type ClientCertReader = (names: readonly ClientCertHeader[], headers: Headers) => Identity | undefined;
+type ClientCertReader = (names: readonly ClientCertHeader[], headers: Headers) => Identity | undefined;
+
+/** Who stands behind a trusted proxy; the address stays the proxy's. */
+interface Caller {
+  readonly source: Peer;
+  readonly identity: Identity | undefined;
+}
+
+/**
+ * Who asks if the peer is a proxy that the mesh trusts to say so; undefined: the peer itself. A trusted proxy that names
+ * nobody speaks for a caller without a certificate, never for itself: else everybody who comes through it would have the
+ * proxy's own rights. Throws a GatehouseError `bad_request` where the header cannot be read.
+ */
+export type CallerReader = (
+  peer: Peer,
+  direct: Identity | undefined,
+  headers: Headers,
+  trust: ClientCertHeaders,
+) => Caller | undefined;
+
+/** A reader with its own memory; `readPem` reads a URL-encoded PEM certificate, or throws. */
+export function createCallerReader(readPem: (urlEncodedPem: string) => Identity): CallerReader {
+  const readClientCert = createClientCertReader(readPem);
+  return (peer, direct, headers, trust) => {
+    if (!isTrusted(trust, peer, direct)) return undefined;
+    const identity = orRefuse("header with the client certificate", () =>
+      readClientCert(trust.headers, headers),
+    );
+    const { ip, port } = peer;
+    return { source: { ip, port, principal: toText(identity?.names[0] ?? "") }, identity };
+  };
+}
 
 /** Distinct values remembered of each header, and their characters: a value may hold a certificate. */
 const maxValues = 2_500;
 const maxValueText = 32 * 1024 * 1024;
 
 /** A reader with its own memory; `readPem` reads a URL-encoded PEM certificate, or throws. */
-export function createClientCertReader(readPem: (urlEncodedPem: string) => Identity): ClientCertReader {
+function createClientCertReader(readPem: (urlEncodedPem: string) => Identity): ClientCertReader {
   const readers: Readonly<Record<ClientCertHeader, (value: ByteString) => Identity>> = {
     "x-forwarded-client-cert": remembered((value) => identityFromXfcc(value, readPem)),
     "client-cert": remembered(identityFromClientCert),
@@ -59,7 +92,7 @@ function remembered(read: (value: ByteString) => Identity): (value: ByteString) 
  * Whether the TCP peer may say by a header who the caller is: by its address, or by any name of its own
  * certificate (`identity`, and the one that Envoy names).
  */
-export function isTrusted(
+function isTrusted(
   { trustedRanges, trustedIds }: ClientCertHeaders,
   { ip, principal }: Peer,
   identity: Identity | undefined,

@@ -1,6 +1,6 @@
-import type { JsonObject, JsonValue } from "../../attributes/index.js";
-import { readDouble, readEnd, readTag, readVarint, skipValue, WireError } from "../wire.js";
+import type { JsonObject, JsonValue } from "../attributes/index.js";
 import { readText, type TextCursor } from "./text.js";
+import { readDouble, readEnd, readTag, readVarint, skipValue, WireError } from "./wire.js";
 
 /** Objects and lists inside each other. Envoy's own limit of messages is 100, and an object takes two of them. */
 const maxDepth = 64;

@@ -1,5 +1,5 @@
-import type { ByteString } from "../../attributes/index.js";
-import { type Cursor, cursorOf, readEnd } from "../wire.js";
+import type { ByteString } from "../attributes/index.js";
+import { type Cursor, cursorOf, readEnd } from "./wire.js";
 
 /** A place in bytes, with texts that were read before: most of an entry's are the same as in the entry before. */
 export interface TextCursor extends Cursor {

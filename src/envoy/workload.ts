@@ -1,5 +1,5 @@
-import type { ServiceRef, Workload, WorkloadType } from "../../attributes/index.js";
-import { parseSpiffeId } from "../../attributes/index.js";
+import type { ServiceRef, Workload, WorkloadType } from "../attributes/index.js";
+import { parseSpiffeId } from "../attributes/index.js";
 
 type Extensions = Readonly<Record<string, string>>;
 

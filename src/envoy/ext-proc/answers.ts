@@ -1,0 +1,170 @@
+import { Buffer } from "node:buffer";
+import type { JsonObject } from "../../attributes/index.js";
+import type { HeaderEdits } from "../../body/index.js";
+import { fromFrames, type GrpcMessage } from "./grpc-frames.js";
+import type { Answer, Direction, HeaderMutation, Part } from "./message.js";
+import { isBuffered, isStreaming } from "./modes.js";
+import { join, withLength } from "./mutations.js";
+import { effectiveMode, nothing, type Side, takeReleased } from "./side.js";
+
+/** What answers to bodies and trailers are made with. */
+export interface AnswerPort {
+  emit(answer: Answer): void;
+  /** What a flow gave cannot be sent any more, or is no message of gRPC: ends it. */
+  cannotSend(side: Side): void;
+  /** More than may be kept back: ends it. */
+  tooLarge(side: Side): void;
+  readonly metadata: (direction: Direction) => JsonObject | undefined;
+  readonly maxHeldBytes: number;
+}
+
+type BodyPart = Extract<Part, { kind: "body" }>;
+
+/** What an answer says of the body's end. */
+interface End {
+  /** The flow gave all. */
+  readonly isLast: boolean;
+  /** No trailers follow. */
+  readonly endOfStream: boolean;
+  readonly metadata: JsonObject | undefined;
+}
+
+/** Larger pieces of a streamed body are cut, as Envoy's documentation asks for. */
+const maxPiece = 64 * 1024;
+
+/** Lets a piece of body through that nobody looks at. */
+export function passBody(port: AnswerPort, side: Side, part: BodyPart): void {
+  const { direction, body, endOfStream, withoutMessage, compressed } = part;
+  const mode = effectiveMode(side);
+  if (mode === "GRPC") {
+    const change = { kind: "streamed", bytes: body, endOfStream, withoutMessage, compressed } as const;
+    port.emit({ kind: "body", direction, change });
+  } else if (mode === "FULL_DUPLEX_STREAMED") emitPieces(port, direction, [body], { endOfStream });
+  else port.emit({ kind: "body", direction, change: undefined });
+}
+
+/** Answers a piece of body with what the flow released. `edits` are heeded in answers to whole bodies only. */
+export function answerBody(
+  port: AnswerPort,
+  side: Side,
+  { body }: BodyPart,
+  end: { readonly edits: HeaderEdits; readonly isLast: boolean },
+): void {
+  const { direction } = side;
+  const { edits, isLast } = end;
+  const mode = effectiveMode(side);
+  const metadata = isLast ? port.metadata(direction) : undefined;
+  if (isStreaming(mode)) {
+    answerPieces(port, side, edits, { isLast, endOfStream: isLast, metadata });
+    return;
+  }
+  const bytes = takeReleased(side);
+  const isSame = bytes.length === body.length && Buffer.compare(bytes, body) === 0;
+  let mutation: HeaderMutation | undefined;
+  if (isBuffered(mode)) {
+    const isOther = mode === "BUFFERED" && side.hasContentLength && bytes.length !== body.length;
+    const length = isOther ? bytes.length : undefined;
+    mutation = withLength(join(side.edits, edits), length);
+  }
+  const changed = bytes.length === 0 ? ({ kind: "clear" } as const) : ({ kind: "body", bytes } as const);
+  port.emit({ kind: "body", direction, mutation, change: isSame ? undefined : changed, metadata });
+}
+
+/** Answers trailers that ended a body: what of it is still there goes before them, where that can be. */
+export function answerTrailers(port: AnswerPort, side: Side, edits: HeaderEdits): void {
+  const { direction } = side;
+  const metadata = port.metadata(direction);
+  const mode = effectiveMode(side);
+  if (isStreaming(mode)) {
+    if (!answerPieces(port, side, edits, { isLast: true, endOfStream: false, metadata: undefined })) return;
+  } else {
+    const isLost = isBuffered(mode) && withLength(edits, undefined) !== undefined;
+    if (side.releasedBytes > 0 || isLost) {
+      port.cannotSend(side);
+      return;
+    }
+  }
+  port.emit({ kind: "trailers", direction, mutation: undefined, metadata });
+}
+
+/** False: nothing may follow. */
+function answerPieces(port: AnswerPort, side: Side, edits: HeaderEdits, end: End): boolean {
+  const { held, direction } = side;
+  if (held !== undefined && !end.isLast) {
+    if (side.releasedBytes <= port.maxHeldBytes) return true;
+    port.tooLarge(side);
+    return false;
+  }
+  const messages = effectiveMode(side) === "GRPC" ? takeMessages(side, end.isLast) : undefined;
+  if (messages === "broken") {
+    port.cannotSend(side);
+    return false;
+  }
+  if (side.rest.length > port.maxHeldBytes) {
+    port.tooLarge(side);
+    return false;
+  }
+  if (held !== undefined) port.emit({ ...held, mutation: join(held.mutation, edits) });
+  side.held = undefined;
+  if (messages === undefined) {
+    const pieces = side.released;
+    side.released = [];
+    side.releasedBytes = 0;
+    emitPieces(port, direction, pieces, end);
+  } else emitMessages(port, direction, messages, end);
+  return true;
+}
+
+/** Pieces of at most 64 KiB; the last one says that it is. */
+function emitPieces(
+  port: AnswerPort,
+  direction: Direction,
+  chunks: readonly Uint8Array[],
+  end: Pick<End, "endOfStream"> & Partial<End>,
+): void {
+  const pieces: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    if (chunk.length <= maxPiece) {
+      if (chunk.length > 0) pieces.push(chunk);
+      continue;
+    }
+    for (let at = 0; at < chunk.length; at += maxPiece) pieces.push(chunk.subarray(at, at + maxPiece));
+  }
+  if (pieces.length === 0 && end.endOfStream) pieces.push(nothing);
+  for (const [index, bytes] of pieces.entries()) {
+    const isLast = index === pieces.length - 1;
+    const change = { kind: "streamed", bytes, endOfStream: end.endOfStream && isLast } as const;
+    port.emit({ kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
+  }
+}
+
+/** The whole messages in what was released; broken: no frames, or the last one is not whole. */
+function takeMessages(side: Side, isLast: boolean): readonly GrpcMessage[] | "broken" {
+  const bytes = takeReleased(side);
+  const frames = fromFrames(side.rest.length === 0 ? bytes : Buffer.concat([side.rest, bytes]));
+  if (frames === undefined || (isLast && frames.rest.length > 0)) return "broken";
+  side.rest = frames.rest;
+  return frames.messages;
+}
+
+function emitMessages(
+  port: AnswerPort,
+  direction: Direction,
+  messages: readonly GrpcMessage[],
+  end: End,
+): void {
+  // An end without a message is not an empty message.
+  const isBare = messages.length === 0 && end.endOfStream;
+  const sent: readonly (GrpcMessage | undefined)[] = isBare ? [undefined] : messages;
+  for (const [index, message] of sent.entries()) {
+    const isLast = index === sent.length - 1;
+    const change = {
+      kind: "streamed",
+      bytes: message?.bytes ?? nothing,
+      endOfStream: end.endOfStream && isLast,
+      withoutMessage: message === undefined,
+      compressed: message?.compressed ?? false,
+    } as const;
+    port.emit({ kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
+  }
+}
