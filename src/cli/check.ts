@@ -42,6 +42,8 @@ interface Report {
   readonly rule: number | null;
   readonly reason: string;
   readonly decision_id: string;
+  /** BodyPolicies that hold for the exchange, `NAMESPACE/NAME`; absent when there are none. */
+  readonly obligations?: readonly string[];
   readonly file: string | null;
   readonly line: number | null;
   readonly nearest_miss: Miss | null;
@@ -196,6 +198,7 @@ async function decide(question: Question): Promise<Report> {
     rule: decision.rule?.rule ?? null,
     reason: decision.reason,
     decision_id: decision.decisionId,
+    ...(decision.obligations.length > 0 && { obligations: decision.obligations }),
     file: place?.file ?? null,
     line: place?.line ?? null,
     nearest_miss:
@@ -235,6 +238,7 @@ function describe(report: Report, explained: boolean): string {
     lines.push(
       `decided by ${policy}${rule === null ? "" : ` rule ${rule}`}${file === null ? "" : ` at ${file}:${line}`}`,
     );
+  if (report.obligations !== undefined) lines.push(`obligations: ${report.obligations.join(", ")}`);
   if (explained) lines.push(...describeCaller(report));
   if (miss !== null) {
     lines.push(

@@ -21,6 +21,9 @@ export interface DecisionsOptions {
   /** RFC 3339, or how long ago: `90s`, `15m`, `2h`. */
   readonly since?: string;
   readonly reason?: string;
+  /** `NAMESPACE/NAME`. */
+  readonly bodyPolicy?: string;
+  readonly unmet?: boolean;
   /** x-request-id. */
   readonly requestId?: string;
   /** How many at most; with `follow`, how many of those before. 10 when left out. */
@@ -126,7 +129,8 @@ function asking(
 }
 
 function questionOf(options: DecisionsOptions, now: number): Record<string, string> {
-  const { denied, policy, outcome, principal, host, path, since, reason, requestId } = options;
+  const { denied, policy, outcome, principal, host, path, since, reason, requestId, bodyPolicy, unmet } =
+    options;
   return {
     ...(denied === true && { denied: "true" }),
     ...(policy !== undefined && { policy }),
@@ -135,6 +139,8 @@ function questionOf(options: DecisionsOptions, now: number): Record<string, stri
     ...(host !== undefined && { host }),
     ...(path !== undefined && { path }),
     ...(reason !== undefined && { reason }),
+    ...(bodyPolicy !== undefined && { body_policy: bodyPolicy }),
+    ...(unmet === true && { unmet: "true" }),
     ...(requestId !== undefined && { request_id: requestId }),
     ...(since !== undefined && { since: timeOf(since, now) }),
   };
@@ -179,6 +185,7 @@ function isRecord(record: unknown): record is ShownRecord {
     typeof fields["cursor"] === "number" &&
     typeof fields["outcome"] === "string" &&
     Array.isArray(fields["quota"]) &&
+    Array.isArray(fields["unmet"]) &&
     Array.isArray(fields["dry_run"])
   );
 }

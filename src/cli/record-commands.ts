@@ -20,6 +20,8 @@ export function addDecisions(program: Command, streams: Streams, done: (code: Ex
     .option("--path <prefix>", "what the path begins with")
     .option("--since <time>", "RFC 3339, or how long ago: 90s, 15m, 2h")
     .option("--reason <reason>", "reason of the decision")
+    .option("--body-policy <policy>", "NAMESPACE/NAME of a BodyPolicy that applied or was asked for")
+    .option("--unmet", "only what was served without the body policies that were asked for")
     .option("--request-id <id>", "x-request-id")
     .option("--limit <number>", "how many at most (default: 10)")
     .option("--admin-address <address>", `of the server (default: ${defaults.adminAddress})`)

@@ -4,6 +4,7 @@ import { GatehouseError } from "../diagnostics/index.js";
 import { defaults, packageVersion } from "../server/index.js";
 import type { ApiKeyTarget, CreateOptions } from "./apikey.js";
 import type { CheckOptions } from "./check.js";
+import { addDoctor } from "./doctor-command.js";
 import type { QuotaOptions } from "./quota.js";
 import { addAudit, addDecisions } from "./record-commands.js";
 import { addRego } from "./rego.js";
@@ -45,6 +46,7 @@ function createProgram(streams: Streams, done: (code: ExitCode) => void): Comman
   addApiKey(program, streams, done);
   addQuota(program, streams, done);
   addDecisions(program, streams, done);
+  addDoctor(program, streams, done);
   addAudit(program, streams, done);
   addRego(program, streams, done);
   program

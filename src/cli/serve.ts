@@ -116,6 +116,7 @@ function toOptions(
     metricsAddress: text("metrics-address"),
     adminHosts: list("admin-host"),
     adminTokenFile: text("admin-token-file"),
+    recordKeyFile: text("record-key-file"),
     tls: toTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
     allowClients: toAllowed(list("allow-client"), text("tls-client-ca")),
     workers: Number(values.get("workers")),

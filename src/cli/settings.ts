@@ -108,6 +108,12 @@ export const settings: readonly Setting[] = [
     value: "FILE",
     help: "file with the bearer token of the admin pages",
   },
+  {
+    name: "record-key-file",
+    kind: "text",
+    value: "FILE",
+    help: "key, 32 bytes and more, by which ext_proc knows decisions of ext_authz (default: random per start)",
+  },
   { name: "tls-cert", kind: "text", value: "FILE", help: "PEM certificate chain of the gRPC port" },
   { name: "tls-key", kind: "text", value: "FILE", help: "PEM private key of the gRPC port" },
   {

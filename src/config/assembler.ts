@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Attributes, Workload } from "../attributes/index.js";
 import { type AuthnObserver, createJwtCheck, type JwtPorts } from "../authn/index.js";
+import type { BodyPlan, BodyPolicy } from "../body/index.js";
 import type { Plan, Provider, Snapshot } from "../engine/index.js";
 import {
   type AuthorizationPolicy,
@@ -12,6 +13,7 @@ import type { Quota } from "../quota/index.js";
 import type { RateLimitPorts, RateLimits } from "../ratelimit/index.js";
 import { compileRbac, type EnvoyRbac, type Rbac, type RuleSet } from "../rbac/index.js";
 import type { RegoPolicy } from "../rego/index.js";
+import { type BodyPorts, bodyContextOf, compileBodyDocument, makeBodyPlan } from "./bodies.js";
 import { type ConnectIntrospection, compileCredentials } from "./credentials.js";
 import type { ExtensionProvider } from "./extension-provider.js";
 import { defaultMesh, type Egress, type Mesh } from "./mesh.js";
@@ -42,10 +44,14 @@ export interface AssemblerOptions {
   readonly quota: QuotaPorts;
   readonly rateLimit: RateLimitPorts;
   readonly telemetry: TelemetryPorts;
+  /** Absent: what responses cost is not charged. */
+  readonly bodies?: BodyPorts | undefined;
 }
 
-/** A snapshot, and what is made of what happens under it; put in force together. */
+/** A snapshot, what acts on bodies and responses, and what is made of what happens; put in force together. */
 export interface Assembled extends Snapshot {
+  /** The body policies of a workload, remembered as `plan` is; undefined: there is no BodyPolicy at all. */
+  readonly bodies: (workload: Workload | undefined) => BodyPlan | undefined;
   readonly telemetry: TelemetryInForce;
 }
 
@@ -159,6 +165,11 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         mesh !== state.mesh || telemetryKinds.some((kind) => touched.has(kind))
           ? compileTelemetry(resourcesOf(resources), mesh, options.telemetry)
           : state.telemetry;
+      const bodyContext = bodyContextOf(compiledOf(resources), context.rego, options.quota, options.bodies);
+      const bodies =
+        bodyContext === undefined
+          ? () => undefined
+          : perWorkload((workload) => makeBodyPlan(index.select(workload), bodyContext));
       const plans = newPlans();
       let unknown: Plan | undefined;
       const plan = (workload: Workload | undefined): Plan => {
@@ -181,8 +192,34 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         rateLimits,
         telemetry,
       };
-      return { generation, mesh: mesh.settings, scoped: index.scoped, lookup, plan, rateLimits, telemetry };
+      const { settings } = mesh;
+      return {
+        generation,
+        mesh: settings,
+        scoped: index.scoped,
+        lookup,
+        plan,
+        rateLimits,
+        telemetry,
+        bodies,
+      };
     },
+  };
+}
+
+/** Remembers what is made for the workloads that were asked for last. */
+function perWorkload<Made extends object>(
+  make: (workload: Workload | undefined) => Made,
+): (workload: Workload | undefined) => Made {
+  const made = new LRUCache<Workload, Made>({ max: MAX_PLANS });
+  let unknown: Made | undefined;
+  return (workload) => {
+    const known = workload === undefined ? unknown : made.get(workload);
+    if (known !== undefined) return known;
+    const fresh = make(workload);
+    if (workload === undefined) unknown = fresh;
+    else made.set(workload, fresh);
+    return fresh;
   };
 }
 
@@ -214,6 +251,7 @@ const nothing: Compiled = {
   rbac: undefined,
   rego: undefined,
   quota: undefined,
+  body: undefined,
   legacy: undefined,
 };
 
@@ -249,6 +287,7 @@ async function compile(resource: Resource, mesh: Mesh, ports: AssemblerOptions):
     return { ...nothing, rbac: { rbac, filter } };
   }
   if (kind === "Quota") return { ...nothing, quota: compileQuotaDocument(spec as Quota) };
+  if (kind === "BodyPolicy") return { ...nothing, body: compileBodyDocument(spec as BodyPolicy) };
   if (kind === "RateLimitConfig" || kind === "Telemetry" || kind === "Metric") return nothing;
   if (kind === "RegoPolicy") {
     const policy = spec as RegoPolicy;

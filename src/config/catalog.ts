@@ -8,6 +8,7 @@ import {
 } from "../diagnostics/index.js";
 import type { AuthorizationPolicy } from "../istio/index.js";
 import { defaultRateLimitSettings, type RateLimitSettings } from "../ratelimit/index.js";
+import { bodyFindings } from "./body-checks.js";
 import { splitDocuments } from "./documents.js";
 import { createKindTable, type KindTable, type PreparePorts } from "./kinds.js";
 import { defaultMesh, type Mesh } from "./mesh.js";
@@ -235,6 +236,7 @@ function assemble(
       diagnostics.push(...unknownPolicies(place, mesh, resources));
     diagnostics.push(...telemetryFindings(placements, mesh, diagnose));
   }
+  diagnostics.push(...bodyFindings(placements, resources, diagnose));
   diagnostics.push(...rateLimitClashes(placements, rateLimit, domainTaken));
   if (mesh?.settings.envoyJwtPayloadKey !== undefined) diagnostics.push(...authentications.map(notEvaluated));
   return { resources, diagnostics: diagnostics.sort(byPlace) };

@@ -1,4 +1,5 @@
 export { type Assembled, type Assembler, createAssembler, meshOf } from "./assembler.js";
+export type { BodyPorts } from "./bodies.js";
 export { type Catalog, createCatalog } from "./catalog.js";
 export type { ExtensionProvider } from "./extension-provider.js";
 export { lineOf } from "./line.js";

@@ -1,3 +1,4 @@
+import { type BodyPolicy, completeBodyPolicy, parseBodyPolicy } from "../body/index.js";
 import {
   completeTokenIntrospection,
   parseApiKeys,
@@ -87,6 +88,12 @@ export const kinds: readonly Kind[] = [
   { ...gatehouse, kind: "Quota", parse: parseQuota },
   {
     ...gatehouse,
+    kind: "BodyPolicy",
+    parse: parseBodyPolicy,
+    complete: (spec, texts) => completeBodyPolicy(spec as BodyPolicy, texts),
+  },
+  {
+    ...gatehouse,
     kind: "RegoPolicy",
     parse: parseRegoPolicy,
     complete: (spec, texts) => completeRegoPolicy(spec as RegoPolicy, texts),
@@ -98,9 +105,6 @@ export const kinds: readonly Kind[] = [
 /** Groups in which an unknown kind is an error, also those whose kinds come with later versions. */
 const groups = [security.group, "rbac.istio.io", networking.group, telemetry.group, gatehouse.group];
 
-/** Kinds of later versions: in a foreign group their name is a slip as well. */
-const laterKinds = ["BodyPolicy"];
-
 /** Makes the table. */
 export function createKindTable(list: readonly Kind[] = kinds): KindTable {
   const table = new Map(list.map((kind) => [`${kind.group}/${kind.kind}`, kind]));
@@ -108,7 +112,7 @@ export function createKindTable(list: readonly Kind[] = kinds): KindTable {
   return {
     find,
     groups: new Set([...groups, ...list.map(({ group }) => group)]),
-    kinds: new Set([...laterKinds, ...list.map(({ kind }) => kind)]),
+    kinds: new Set(list.map(({ kind }) => kind)),
     versions: (group, kind) => find(group, kind)?.versions,
   };
 }

@@ -1,5 +1,6 @@
 import type { Workload } from "../attributes/index.js";
 import type { CredentialCheck, JwtCheck, JwtRule } from "../authn/index.js";
+import type { CompiledBodyPolicy } from "../body/index.js";
 import type { OwnPolicy } from "../engine/index.js";
 import {
   type Attachment,
@@ -42,6 +43,12 @@ export interface CompiledQuotaDocument {
   readonly readsRequest: boolean;
 }
 
+/** A BodyPolicy document, ready to act. */
+export interface CompiledBodyDocument {
+  readonly attachment: Attachment;
+  readonly compiled: CompiledBodyPolicy;
+}
+
 /** A TokenIntrospection or ApiKeys document, ready to judge credentials. */
 export interface CompiledCredentials {
   readonly attachment: Attachment;
@@ -56,6 +63,7 @@ export interface Compiled {
   readonly rbac: CompiledEnvoyRbac | undefined;
   readonly rego: CompiledRegoPolicy | undefined;
   readonly quota: CompiledQuotaDocument | undefined;
+  readonly body: CompiledBodyDocument | undefined;
   readonly legacy: LegacyResource | undefined;
 }
 
@@ -71,6 +79,8 @@ export interface Selected {
   readonly rego: readonly CompiledRegoPolicy[];
   /** In the order of namespace and name. */
   readonly quota: readonly CompiledQuotaDocument[];
+  /** In any order. */
+  readonly body: readonly CompiledBodyDocument[];
   /** Only what can matter to the workload. */
   readonly legacy: readonly LegacyResource[];
 }
@@ -96,6 +106,7 @@ interface Namespace {
   readonly rbac: Shelf<CompiledEnvoyRbac>;
   readonly rego: Shelf<CompiledRegoPolicy>;
   readonly quota: Shelf<CompiledQuotaDocument>;
+  readonly body: Shelf<CompiledBodyDocument>;
   /** Roles and bindings. */
   readonly legacy: LegacyResource[];
 }
@@ -121,6 +132,7 @@ export async function indexPolicies(
       rbac: emptyShelf(),
       rego: emptyShelf(),
       quota: emptyShelf(),
+      body: emptyShelf(),
       legacy: [],
     };
     namespaces.set(name, known);
@@ -134,7 +146,7 @@ export async function indexPolicies(
     scoped ||= !isMeshWide(attachment, rootNamespace);
     shelve(kind(namespaceOf(attachment.namespace)), attachment, item);
   };
-  for (const { policies, jwt, credentials, rbac, rego, quota, legacy } of compiled) {
+  for (const { policies, jwt, credentials, rbac, rego, quota, body, legacy } of compiled) {
     for (const policy of policies) put((namespace) => namespace.policies, policy.policy, policy);
     if (jwt !== undefined) put((namespace) => namespace.jwt, jwt.authentication, jwt);
     if (credentials !== undefined) {
@@ -143,6 +155,7 @@ export async function indexPolicies(
     if (rego !== undefined && !rego.policy.providerOnly)
       put((namespace) => namespace.rego, rego.policy, rego);
     if (quota !== undefined) put((namespace) => namespace.quota, quota.attachment, quota);
+    if (body !== undefined) put((namespace) => namespace.body, body.attachment, body);
     if (rbac !== undefined) put((namespace) => namespace.rbac, attachmentOf(rbac), rbac);
     if (legacy?.kind === "ServiceRole" || legacy?.kind === "ServiceRoleBinding") {
       namespaceOf(legacy.namespace).legacy.push(legacy);
@@ -187,6 +200,9 @@ export async function indexPolicies(
           .flatMap(({ quota }) => candidates(quota, workload))
           .filter(({ attachment }) => applies(attachment))
           .sort(({ label: a }, { label: b }) => compareTexts(a, b)),
+        body: found
+          .flatMap(({ body }) => candidates(body, workload))
+          .filter(({ attachment }) => applies(attachment)),
         legacy: [...configs, ...(own?.legacy ?? [])],
       };
     },

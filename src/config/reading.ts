@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { type Code, codes, type Finding, finding, hasErrors, type Path } from "../diagnostics/index.js";
 import type { Parsed, Reference } from "../documents/index.js";
+import { refuseObligations } from "../istio/index.js";
 import { type Head, readHead } from "./head.js";
 import type { Kind, KindTable } from "./kinds.js";
 import { looksLikeRateLimits, readRateLimits } from "./rate-limit-files.js";
@@ -122,11 +123,13 @@ function readDocument(value: unknown, table: KindTable): Read {
     const message = `document cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     parsed = { spec: undefined, findings: [finding(codes.invalidValue, [], message)] };
   }
-  const failed = hasErrors(head.findings);
+  const misplaced: Finding[] = [];
+  if (document.kind !== "AuthorizationPolicy") refuseObligations(document, misplaced);
+  const failed = hasErrors([...head.findings, ...misplaced]);
   return {
     head,
     spec: failed ? undefined : parsed.spec,
-    findings: [...head.findings, ...parsed.findings],
+    findings: [...head.findings, ...misplaced, ...parsed.findings],
     references: parsed.references ?? noReferences,
     complete: kind?.complete,
     prepare: kind?.prepare,

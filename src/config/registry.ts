@@ -39,7 +39,9 @@ export function buildRegistry(
     if (ip !== undefined) push(byAddress, addressKey(ip), entry);
   }
   if (byAccount.size === 0 && byAddress.size === 0) return () => undefined;
-  return ({ destination }) => {
+  return ({ destination, unsent }) => {
+    // Whose policies they are is not known then: other ones must not judge in their place.
+    if (unsent?.destination !== undefined) throw unsent.destination;
     const at = destination.ip && byAddress.get(addressKey(destination.ip));
     const here = at === undefined ? [] : listening(at, destination.port);
     const id = destination.principal === "" ? undefined : parseSpiffeId(destination.principal);

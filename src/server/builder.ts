@@ -3,6 +3,7 @@ import type { AuthnObserver, JwtPorts } from "../authn/index.js";
 import {
   type Assembled,
   type Assembler,
+  type BodyPorts,
   createAssembler,
   type Mesh,
   meshOf,
@@ -36,6 +37,8 @@ export interface BuilderPorts {
   readonly quota: QuotaPorts;
   readonly rateLimit: RateLimitPorts;
   readonly telemetry: TelemetryPorts;
+  /** Absent: what responses cost is not charged. */
+  readonly bodies?: BodyPorts;
 }
 
 /** No request that began under an older snapshot is still under way after this time. */
@@ -50,6 +53,7 @@ export function createBuilder({
   quota,
   rateLimit,
   telemetry,
+  bodies,
 }: BuilderPorts): Builder {
   const pool = createProviderPool(metrics);
   const introspection = createIntrospectionPool(metrics);
@@ -64,6 +68,7 @@ export function createBuilder({
       quota,
       rateLimit,
       telemetry,
+      bodies,
     });
   let assembler = fresh();
   let wanted: Mesh = meshOf([]);

@@ -61,6 +61,14 @@ const parameters: ReadonlyMap<string, { readonly expected: string; readonly read
     "reason",
     { expected: "a reason as in a record", read: matching(/^[a-z0-9_]+$/, (reason) => ({ reason })) },
   ],
+  ["body_policy", { expected: "NAMESPACE/NAME", read: named((bodyPolicy) => ({ bodyPolicy })) }],
+  [
+    "unmet",
+    {
+      expected: "true or false",
+      read: (value) => (/^(?:true|false)$/.test(value) ? { unmet: value === "true" } : undefined),
+    },
+  ],
   ["quota", { expected: "NAMESPACE/NAME", read: named((quota) => ({ quota })) }],
   [
     "after",

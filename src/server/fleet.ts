@@ -3,6 +3,7 @@ import type { CounterStore } from "../quota/index.js";
 import {
   createDecisionRing,
   type DecisionFilter,
+  type DecisionRingOptions,
   type JoinedRecord,
   type Metrics,
 } from "../telemetry/index.js";
@@ -41,7 +42,7 @@ export function createFleet(options: ServerOptions, ports: FleetPorts): Promise<
 }
 
 function alone(options: ServerOptions, ports: FleetPorts): Fleet {
-  const decisions = createDecisionRing(options.decisions, { onAlarm: alarmOf(ports) });
+  const decisions = createDecisionRing(options.decisions, alarmsOf(ports));
   const serving = createServing(options, { ...ports, keys: ports.keys.sources, decisions });
   return {
     async install(change) {
@@ -63,15 +64,17 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
     import("./workers.js"),
     import("./worker-link.js"),
   ]);
-  const ring = createDecisionRing(options.decisions, { onAlarm: alarmOf(ports) });
+  const ring = createDecisionRing(options.decisions, alarmsOf(ports));
   const pool = await startWorkers({
     ...ports,
     keys: ports.keys.exchange,
     count: options.workers,
     fork: forkWorker,
     serving: servingOptionsOf(options),
-    onDecisions: (records, served) => {
+    onDecisions: ({ records, amendments, served }) => {
       for (const record of records) ring.push(record);
+      // Before what proxies say: they may not have been told what was carried out.
+      for (const amendment of amendments) ring.amend(amendment);
       for (const record of served) ring.served(record);
     },
   });
@@ -90,11 +93,20 @@ async function together(options: ServerOptions, ports: FleetPorts): Promise<Flee
   };
 }
 
-/** Somebody has to look: what was refused has been answered by an upstream. */
-function alarmOf({ logger }: Pick<FleetPorts, "logger">): (record: JoinedRecord) => void {
-  return ({ decision_id, policy, rule, host, response }) =>
-    logger.error(
-      { decision_id, policy, rule, host, status: response?.response_code },
-      "a request that was refused has been served: Envoy did not ask, or did not obey, this check",
-    );
+/** Somebody has to look: what was refused has been answered by an upstream, or what was asked for was not done. */
+function alarmsOf({
+  logger,
+}: Pick<FleetPorts, "logger">): Required<Pick<DecisionRingOptions, "onAlarm" | "onUnmet">> {
+  return {
+    onAlarm: ({ decision_id, policy, rule, host, response }) =>
+      logger.error(
+        { decision_id, policy, rule, host, status: response?.response_code },
+        "a request that was refused has been served: Envoy did not ask, or did not obey, this check",
+      ),
+    onUnmet: ({ decision_id, policy, rule, host, unmet, response }) =>
+      logger.error(
+        { decision_id, policy, rule, host, unmet, status: response?.response_code },
+        "a request has been served without the body policies that its decision asks for: nobody carried them out",
+      ),
+  };
 }

@@ -1,10 +1,21 @@
+import type { ServerHttp2Session } from "node:http2";
 import grpc from "@grpc/grpc-js";
-import { type Authorization, type RateLimitService, RpcError } from "../envoy/index.js";
+import { type Authorization, type ExtProcService, type RateLimitService, RpcError } from "../envoy/index.js";
 import type { CheckRequest__Output } from "../proto/index.js";
 import { cannotListen, formatAddress, type ListenAddress, removeStaleSocket } from "./address.js";
+import { createTurnover } from "./connection-turnover.js";
 import { type AccessLogReceiver, createAccessLogMethod } from "./grpc-access-log.js";
+import { createExtProcHandler } from "./grpc-ext-proc.js";
 import { createHealth } from "./health.js";
-import { ACCESS_LOG, AUTHORIZATION, loadProtos, RATE_LIMIT, type Received, tolerant } from "./protos.js";
+import {
+  ACCESS_LOG,
+  AUTHORIZATION,
+  EXTERNAL_PROCESSOR,
+  loadProtos,
+  RATE_LIMIT,
+  type Received,
+  tolerant,
+} from "./protos.js";
 
 /** What the transport knows of the caller: its certificate, if one was asked for and verified. */
 export type PeerCertificate = ReturnType<grpc.ServerUnaryCall<unknown, unknown>["getAuthContext"]>;
@@ -14,6 +25,7 @@ export interface TransportOptions {
   readonly authorization: Authorization;
   readonly rateLimit: RateLimitService;
   readonly accessLog: AccessLogReceiver;
+  readonly extProc: ExtProcService;
   readonly credentials: grpc.ServerCredentials;
   /** Says why the caller may not ask, or undefined when it may. */
   readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
@@ -40,7 +52,7 @@ type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array
 /** Envoy gives up on an idle peer by itself; these find the dead ones. */
 const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
 
-/** Makes a server that serves Authorization, RateLimitService, AccessLogService, health and, if asked, reflection. */
+/** Makes a server that serves Authorization, ExternalProcessor, RateLimitService, AccessLogService, health and, if asked, reflection. */
 export function createTransport(options: TransportOptions): Transport {
   const protos = loadProtos();
   // What it would log is thrown too, and its lines are not JSON.
@@ -97,6 +109,30 @@ export function createTransport(options: TransportOptions): Transport {
     },
     { StreamAccessLogs: accessLog.handle },
   );
+  const countStream = createTurnover();
+  const judgeProcessing = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
+  server.addService(
+    {
+      Process: {
+        path: `/${EXTERNAL_PROCESSOR}/Process`,
+        requestStream: true,
+        responseStream: true,
+        requestSerialize: toBuffer,
+        requestDeserialize: asIs,
+        responseSerialize: toBuffer,
+        responseDeserialize: asIs,
+      },
+    },
+    {
+      Process: createExtProcHandler(options.extProc, (call) => {
+        countStream(connectionOf(call));
+        if (judgeProcessing?.(call) === undefined) return false;
+        // For its record; ext_proc has an answer of its own.
+        void options.authorization.refuse("untrusted_caller");
+        return true;
+      }),
+    },
+  );
   let ready: Promise<void> = Promise.resolve();
   if (options.reflection) {
     ready = import("@grpc/reflection").then(({ ReflectionService }) => {
@@ -114,7 +150,8 @@ export function createTransport(options: TransportOptions): Transport {
     drain: (timeoutMs) => {
       health.setServing(false);
       health.endWatches();
-      const drained = drain(server, timeoutMs);
+      // At the end with an error: Envoy goes on without an answer where a stream ends with OK.
+      const drained = drain(server, timeoutMs, options.extProc.failAll);
       // After connections were told to go away: a stream that is opened in place of one that ends is opened elsewhere.
       accessLog.endAll(timeoutMs / 2);
       return drained;
@@ -212,8 +249,8 @@ function oncePerConnection(
  * The call's HTTP/2 session, which grpc-js does not show in its types. Undefined, if it moves: then nothing
  * is kept.
  */
-function connectionOf(call: unknown): object | undefined {
-  return (call as { call?: { stream?: { session?: object } } }).call?.stream?.session;
+function connectionOf(call: unknown): ServerHttp2Session | undefined {
+  return (call as { call?: { stream?: { session?: ServerHttp2Session } } }).call?.stream?.session;
 }
 
 /**
@@ -241,11 +278,15 @@ function bind(server: grpc.Server, address: string, credentials: grpc.ServerCred
   });
 }
 
-function drain(server: grpc.Server, timeoutMs: number): Promise<boolean> {
+function drain(server: grpc.Server, timeoutMs: number, failStreams: () => void): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve(false);
+      failStreams();
+      // In a later turn: until then the errors are on their way.
+      setTimeout(() => {
+        server.forceShutdown();
+        resolve(false);
+      }, 20);
     }, timeoutMs);
     server.tryShutdown(() => {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import type { MetricObject } from "prom-client";
 import type { Resource } from "../config/index.js";
-import type { DecisionRecord, ServedRecord } from "../telemetry/index.js";
+import type { Amendment, DecisionRecord, ServedRecord } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { Environment } from "./config-thread.js";
 import type { ServingOptions } from "./options.js";
@@ -54,6 +54,7 @@ export type FromWorker =
   | {
       readonly type: "decisions";
       readonly records: readonly DecisionRecord[];
+      readonly amendments: readonly Amendment[];
       readonly served: readonly ServedRecord[];
     }
   /** For the sinks. */

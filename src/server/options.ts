@@ -23,6 +23,11 @@ export interface ServingOptions {
   /** How many counters the memory holds. */
   readonly maxCounters: number;
   readonly workers: number;
+  /**
+   * Base64 of the key by which ext_proc knows a decision that ext_authz made: one for all processes that Envoy may ask.
+   * Empty: a random one is made at the start.
+   */
+  readonly recordKey: string;
   /** By so much the clock of the rate limit service is ahead, in milliseconds; for tests. */
   readonly clockOffsetMs: number;
 }
@@ -46,6 +51,8 @@ export interface ServerOptions extends ServingOptions {
   /** Names that the Host header of an admin request may have beside IPs and localhost. */
   readonly adminHosts: readonly string[];
   readonly adminTokenFile: string | undefined;
+  /** Of `recordKey`; undefined: a random one. */
+  readonly recordKeyFile: string | undefined;
   readonly drainTimeoutMs: number;
   /** 1: this process serves; more: so many worker processes do. */
   readonly workers: number;
@@ -70,6 +77,8 @@ export const defaults: Omit<ServerOptions, "configPaths"> = {
   metricsAddress: undefined,
   adminHosts: [],
   adminTokenFile: undefined,
+  recordKeyFile: undefined,
+  recordKey: "",
   drainTimeoutMs: 10_000,
   workers: 1,
   decides: true,
@@ -96,7 +105,7 @@ export interface ServerPorts {
 /** The part that a serving process needs. */
 export function servingOptionsOf(options: ServerOptions): ServingOptions {
   const { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache } = options;
-  const { decides, rateLimit, redis, maxCounters, workers, clockOffsetMs } = options;
+  const { decides, rateLimit, redis, maxCounters, workers, clockOffsetMs, recordKey } = options;
   return {
     maxMessageBytes,
     reflection,
@@ -110,5 +119,6 @@ export function servingOptionsOf(options: ServerOptions): ServingOptions {
     maxCounters,
     workers,
     clockOffsetMs,
+    recordKey,
   };
 }

@@ -21,6 +21,9 @@ export const RATE_LIMIT = "envoy.service.ratelimit.v3.RateLimitService";
 /** The service that Envoy streams its access logs to. */
 export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
 
+/** The service that Envoy lets look into requests and responses. */
+export const EXTERNAL_PROCESSOR = "envoy.service.ext_proc.v3.ExternalProcessor";
+
 const HEALTH = "grpc.health.v1.Health";
 
 /** The decoded message and the bytes that it came in. */

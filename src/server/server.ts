@@ -13,6 +13,7 @@ import { defaults, type ServerOptions, type ServerPorts } from "./options.js";
 import { createOutput } from "./output.js";
 import { adminActions, adminPages, type Observable, publicPages } from "./pages.js";
 import { createQuotaDesk } from "./quota-desk.js";
+import { recordKey } from "./record-key.js";
 import { packageVersion } from "./version.js";
 
 /** A server that answers. Addresses have the ports that were chosen. */
@@ -53,7 +54,7 @@ export async function startServer(
   given: Partial<ServerOptions> & Pick<ServerOptions, "configPaths">,
   ports: ServerPorts,
 ): Promise<RunningServer> {
-  const options: ServerOptions = { ...defaults, ...given };
+  const options: ServerOptions = { ...defaults, recordKey: recordKey(given.recordKeyFile), ...given };
   const { logger } = ports;
   const addresses = readAddresses(options);
   const guard = createAdminGuard({

@@ -3,9 +3,15 @@ import grpc from "@grpc/grpc-js";
 import type { MetricObject } from "prom-client";
 import type { Attributes } from "../attributes/index.js";
 import { createTokenCache, createTokenVerifier, type KeySources } from "../authn/index.js";
-import type { Assembled } from "../config/index.js";
+import type { Assembled, TelemetryInForce } from "../config/index.js";
 import type { Decision } from "../engine/index.js";
-import { createAuthorization, createRateLimitService } from "../envoy/index.js";
+import {
+  createAuthorization,
+  createExchanges,
+  createExtProcService,
+  createHandover,
+  createRateLimitService,
+} from "../envoy/index.js";
 import type { CounterStore } from "../quota/index.js";
 import { createSeriesStore } from "../series/index.js";
 import type { DecisionRing, Metrics } from "../telemetry/index.js";
@@ -19,6 +25,7 @@ import { watchEventLoop } from "./event-loop.js";
 import { createFailures } from "./failures.js";
 import { createTransport } from "./grpc.js";
 import { createObserver, type Observe } from "./observe.js";
+import { createBodyObserver } from "./observe-body.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
 import type { Outlet } from "./outlet.js";
 import { loadProtos } from "./protos.js";
@@ -47,7 +54,7 @@ export interface ServingPorts extends ServerPorts {
   /** Where quotas and rate limits are counted; whoever made it closes it. */
   readonly store: CounterStore;
   /** Where decisions and their reports are held. */
-  readonly decisions: Pick<DecisionRing, "push" | "served">;
+  readonly decisions: Pick<DecisionRing, "push" | "served" | "amend">;
   readonly outlet: Outlet;
 }
 
@@ -77,6 +84,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       observer: metrics.expressions,
       ruleFailed: (place) => metrics.expressions.ruleFailed("decisionLog", place),
     },
+    bodies: { usage: metrics.usageSettled, now: () => performance.now() },
   });
   const tls =
     options.tls === undefined
@@ -88,17 +96,19 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
             logger.error({ err }, "certificates changed but cannot be used, the old ones stay");
           },
         });
-  const { responseSerialize: encode } = loadProtos().check;
+  const { requestSerialize: encodeCheckRequest, responseSerialize: encode } = loadProtos().check;
   const lag = watchEventLoop((seconds) => metrics.eventLoopLagged(seconds));
   const soon = (callback: () => void): void => void setImmediate(callback);
+  const log = (): TelemetryInForce["decisionLog"] => current?.telemetry.decisionLog;
   const note = createObserver({
     metrics,
     decisions,
     logger,
-    log: () => current?.telemetry.decisionLog,
+    log,
     outlet,
     soon,
   });
+  const amend = createBodyObserver({ metrics, decisions, logger, log, outlet, now, soon });
   const observe = (
     decision: Decision,
     attributes: Attributes | undefined,
@@ -118,14 +128,38 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
     }),
   });
   const onError = createFailures({ metrics, logger, now });
+  const handover = createHandover({ key: Buffer.from(options.recordKey, "base64") });
+  const deciding = {
+    decisionId: randomUUID,
+    now: () => performance.now(),
+    wallClock: now,
+    observe,
+    onError: (error: unknown) => onError("check", error),
+  };
+  const inForce = (): Assembled | undefined => (options.decides ? current : undefined);
+  const exchanges = createExchanges({
+    ...deciding,
+    current() {
+      const snapshot = inForce();
+      return snapshot && { snapshot, bodies: snapshot.bodies };
+    },
+    encodeCheckRequest,
+    handover,
+    amend,
+  });
   const transport = createTransport({
     authorization: createAuthorization({
-      current: () => (options.decides ? current : undefined),
-      decisionId: randomUUID,
+      ...deciding,
+      current: inForce,
       encode,
-      now: () => performance.now(),
-      wallClock: now,
-      observe,
+      carry(decision) {
+        const plan = current?.bodies(decision.workload);
+        return plan && handover.carry(decision, plan.readsIdentity);
+      },
+    }),
+    extProc: createExtProcService({
+      exchange: exchanges.open,
+      observer: metrics.extProc,
       onError: (error) => onError("check", error),
     }),
     rateLimit: createRateLimitService({

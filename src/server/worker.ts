@@ -51,8 +51,11 @@ function runWorker(init: Init): (message: ToWorker) => Promise<void> {
   const serving = createServing(init.options, { ...ports, store, keys: mirror.sources, decisions, outlet });
   const sendDecisions = (): void => {
     const records = decisions.takeNew();
+    const amendments = decisions.takeNewAmendments();
     const served = decisions.takeNewServed();
-    if (records.length + served.length > 0) send({ type: "decisions", records, served });
+    if (records.length + amendments.length + served.length > 0) {
+      send({ type: "decisions", records, amendments, served });
+    }
   };
   setInterval(sendDecisions, DECISIONS_EVERY_MS).unref();
   return follow({ serving, mirror, outlet, metrics: ports.metrics, sendDecisions });

@@ -3,10 +3,11 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import type { MetricObject } from "prom-client";
 import { GatehouseError } from "../diagnostics/index.js";
 import type { CounterStore } from "../quota/index.js";
-import type { DecisionRecord, Metrics, ServedRecord } from "../telemetry/index.js";
+import type { Metrics } from "../telemetry/index.js";
 import type { ListenAddress } from "./address.js";
 import type { ConfigChange } from "./configuration.js";
 import type { KeyExchange } from "./keys.js";
+import type { FromWorker } from "./messages.js";
 import type { ServerPorts, ServingOptions } from "./options.js";
 import type { Outlet, StoreQuestion } from "./outlet.js";
 import { hostStore } from "./store-host.js";
@@ -34,7 +35,7 @@ interface PoolOptions extends ServerPorts {
   readonly fork: () => WorkerLink;
   /** What a new worker has to build first; undefined: there is no configuration. */
   readonly inForce: () => ConfigChange | undefined;
-  readonly onDecisions: (records: readonly DecisionRecord[], served: readonly ServedRecord[]) => void;
+  readonly onDecisions: (message: Extract<FromWorker, { type: "decisions" }>) => void;
   /** Where workers' lines and spans go. */
   readonly outlet: Outlet;
   readonly keys: KeyExchange;
@@ -85,7 +86,7 @@ export async function startWorkers(options: PoolOptions): Promise<WorkerPool> {
     const started = performance.now();
     members.add(member);
     link.onMessage((message) => {
-      if (message.type === "decisions") options.onDecisions(message.records, message.served);
+      if (message.type === "decisions") options.onDecisions(message);
       if (message.type === "output") {
         for (const line of message.batch.lines) options.outlet.write(line);
         for (const span of message.batch.spans) options.outlet.export(span);

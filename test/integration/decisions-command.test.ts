@@ -10,6 +10,7 @@ import { createDecisionRing, type DecisionRing } from "../../src/telemetry/index
 import type { Finished } from "../support/cli.js";
 import { type QuotaAdmin, startQuotaAdmin } from "../support/quota-admin.js";
 import { aDecision, aServed } from "../support/served.js";
+import { nothingDone } from "../unit/traces/reports.js";
 
 let ring: DecisionRing;
 let admin: QuotaAdmin;
@@ -88,6 +89,22 @@ describe("gatehouse decisions", () => {
         "2023-11-14T22:13:20.000Z GET example.com/b from 10.0.0.1: allowed by policy shop/only rule 2 in 0.41 ms," +
         " upstream answered 200 in 82 ms, 14 KB (id-b)\n",
     });
+  });
+
+  it("says what body policies did and what nobody carried out, and finds it", async () => {
+    decide("a");
+    const check = { decisionId: "id-b", obligations: ["shop/mask"] };
+    ring.served(aServed({ check: { ...check, unmet: ["shop/mask"] } }));
+    const changes = new Map([["shop/mask/card", 3]]);
+    const body = { ...nothingDone, policies: ["shop/mask"], fulfilled: ["shop/mask"], changes, changed: 3 };
+    ring.served(aServed({ check: { ...check, decisionId: "id-c", body } }));
+    const found = await decisions(undefined, { bodyPolicy: "shop/mask" });
+    expect(
+      found.stdout.match(/ALARM, body policy shop\/mask was asked for|3 fields changed by shop\/mask/g),
+    ).toHaveLength(2);
+    const unmet = await decisions(undefined, { unmet: true, output: "json" });
+    expect(JSON.parse(unmet.stdout)).toMatchObject({ decision_id: "id-b", unmet: ["shop/mask"], body: null });
+    expect((await decisions("id-b")).stdout).toContain("has the ext_proc filter, behind ext_authz");
   });
 
   it("prints 10 unless it is told how many", async () => {

@@ -79,6 +79,40 @@ describe("an alert", () => {
   test.each<[name: string, series: Readonly<Record<string, string>>, isFiring: boolean]>([
     ["GatehouseDeniedButServed", { "gatehouse_denied_but_served_total{instance='a'}": "0x11 1x5" }, true],
     ["GatehouseDeniedButServed", { "gatehouse_denied_but_served_total{instance='a'}": "0x20" }, false],
+    [
+      "GatehouseObligationsUnmet",
+      { "gatehouse_obligations_total{instance='a',result='unmet'}": "0x11 1x5" },
+      true,
+    ],
+    [
+      "GatehouseObligationsUnmet",
+      { "gatehouse_obligations_total{instance='a',result='met'}": "0+5x20" },
+      false,
+    ],
+    ["GatehouseProcessingFails", { "envoy_http_ext_proc_streams_failed{instance='e'}": "0+5x20" }, true],
+    ["GatehouseProcessingFails", { "envoy_http_ext_proc_message_timeouts{instance='e'}": "0+5x20" }, true],
+    [
+      "GatehouseProcessingFails",
+      { "gatehouse_ext_proc_streams_total{instance='a',result='internal_error'}": "0+5x20" },
+      true,
+    ],
+    [
+      "GatehouseProcessingFails",
+      {
+        "gatehouse_ext_proc_violations_total{instance='a',direction='request',what='body_not_sent'}":
+          "0+5x20",
+      },
+      true,
+    ],
+    [
+      "GatehouseProcessingFails",
+      {
+        "envoy_http_ext_proc_streams_failed{instance='e'}": "5x20",
+        "gatehouse_ext_proc_streams_total{instance='a',result='finished'}": "0+500x20",
+        "gatehouse_ext_proc_streams_total{instance='a',result='closing'}": "0+5x20",
+      },
+      false,
+    ],
     ["GatehouseDown", { "up{job='gatehouse',instance='a'}": "1x9 0x9" }, true],
     ["GatehouseDown", { "up{job='gatehouse',instance='a'}": "1x20" }, false],
     ["GatehouseConfigRefused", { "gatehouse_config_last_reload_success{instance='a'}": "1x5 0x9" }, true],

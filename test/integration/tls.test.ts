@@ -11,6 +11,7 @@ import { createRotatingTls, type TlsFiles } from "../../src/server/tls.js";
 import { type Authority, type KeyPair, makeAuthority, spiffe } from "../support/certificates.js";
 import { checkOver } from "../support/grpc-client.js";
 import { noAccessLog } from "../support/no-access-log.js";
+import { noExtProc } from "../support/no-ext-proc.js";
 import { noRateLimitService } from "../support/no-rate-limits.js";
 
 const POLL_MS = 20;
@@ -73,6 +74,7 @@ async function serve(
     authorization: { check: () => allowed, refuse: () => refused },
     rateLimit: noRateLimitService,
     accessLog: noAccessLog,
+    extProc: noExtProc,
     credentials: tls.credentials,
     refusePeer: allow === undefined ? undefined : refuseUnlisted(allow),
     maxMessageBytes: 4_194_304,

@@ -11,6 +11,7 @@ import { createTransport, type Transport, type TransportOptions } from "../../sr
 import { AUTHORIZATION, loadProtos } from "../../src/server/protos.js";
 import { callUnary, checkBytes, checkOver, healthOf } from "../support/grpc-client.js";
 import { noAccessLog } from "../support/no-access-log.js";
+import { noExtProc } from "../support/no-ext-proc.js";
 import { noRateLimitService } from "../support/no-rate-limits.js";
 
 const protos = loadProtos();
@@ -40,6 +41,7 @@ async function serve(
     authorization: allowing,
     rateLimit: noRateLimitService,
     accessLog: noAccessLog,
+    extProc: noExtProc,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes: 4_194_304,

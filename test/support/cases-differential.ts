@@ -10,6 +10,7 @@ import { createTransport } from "../../src/server/grpc.js";
 import { loadProtos } from "../../src/server/protos.js";
 import { startEnvoy } from "./envoy.js";
 import { noAccessLog } from "./no-access-log.js";
+import { noExtProc } from "./no-ext-proc.js";
 import { noRateLimitService, noRateLimits } from "./no-rate-limits.js";
 import { type RawCall, sendRaw } from "./raw-http.js";
 
@@ -106,6 +107,7 @@ export async function startDecider(snapshot: Snapshot, maxMessageBytes = 4_194_3
     }),
     rateLimit: noRateLimitService,
     accessLog: noAccessLog,
+    extProc: noExtProc,
     credentials: grpc.ServerCredentials.createInsecure(),
     refusePeer: undefined,
     maxMessageBytes,

@@ -114,15 +114,17 @@ export interface GatehouseStart {
   readonly port?: number;
   /** No file of its can grow beyond that, as on a disk that is full. */
   readonly fileKiB?: number | undefined;
+  /** Of Node. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** Starts it and waits until it listens. */
 export async function startGatehouse(
   config: string,
-  { flags = [], port = 0, fileKiB }: GatehouseStart = {},
+  { flags = [], port = 0, fileKiB, nodeFlags = [] }: GatehouseStart = {},
 ): Promise<Gatehouse> {
   const addresses = ["--grpc-address", `127.0.0.1:${port}`, "--admin-address", "127.0.0.1:0"];
-  const command = [process.execPath, main, "serve", "--config", config, ...addresses, ...flags];
+  const command = [process.execPath, ...nodeFlags, main, "serve", "--config", config, ...addresses, ...flags];
   const [file = "", ...args] =
     fileKiB === undefined
       ? command

@@ -16,6 +16,7 @@ const ofEnvoy: readonly string[] = [
   ...["ok", "denied", "error", "failure_mode_allowed", "shadow_denied", "shadow_error"].map(
     (name) => `envoy_http_ext_authz_${name}`,
   ),
+  ...["streams_failed", "message_timeouts"].map((name) => `envoy_http_ext_proc_${name}`),
   ...["logs_written", "logs_dropped", "grpc_entries_flushed", "grpc_entries_flush_failed"].map(
     (name) => `envoy_access_logs_grpc_access_log_${name}`,
   ),
@@ -151,8 +152,11 @@ describe("alerts", () => {
     expect(["critical", "warning"]).toContain(rule.labels.severity);
   });
 
-  test("one is for requests that were denied and served", () => {
-    expect(rules.find(({ expr }) => expr.includes("gatehouse_denied_but_served_total"))).toBeDefined();
+  test.each([
+    ["requests that were denied and served", "gatehouse_denied_but_served_total"],
+    ["obligations that nobody carried out", 'gatehouse_obligations_total{result="unmet"}'],
+  ])("one is for %s", (_, metric) => {
+    expect(rules.find(({ expr }) => expr.includes(metric))?.labels.severity).toBe("critical");
   });
 });
 
@@ -237,7 +241,11 @@ describe("docker-compose.yml's telemetry", () => {
     for (const name of ["prometheus", "otel-collector"])
       expect(named(name).network_mode).toBe("service:envoy");
     const filter = new RegExp(scrape_configs[1]?.params?.filter[0] ?? "^$");
-    for (const name of ["access_logs.grpc_access_log.logs_dropped", "http.http.ext_authz.error"])
+    for (const name of [
+      "access_logs.grpc_access_log.logs_dropped",
+      "http.http.ext_authz.error",
+      "http.http.ext_proc.streams_failed",
+    ])
       expect(filter.test(name)).toBe(true);
     expect(filter.test("http.http.downstream_cx_total")).toBe(false);
   });

@@ -40,7 +40,7 @@ describe("a document's head", () => {
       "GH0012",
     ],
     ["an unknown version", "{apiVersion: security.istio.io/v2, kind: AuthorizationPolicy}", "GH0012"],
-    ["a kind of a later version", "{apiVersion: gatehouse.dev/v1alpha1, kind: BodyPolicy}", "GH0012"],
+    ["a kind that there is not", "{apiVersion: gatehouse.dev/v1alpha1, kind: HeaderPolicy}", "GH0012"],
     [
       "our kind in a foreign group",
       "{apiVersion: security.istio.com/v1, kind: AuthorizationPolicy}",
@@ -118,6 +118,25 @@ describe("a document's head", () => {
       "metadata: {name: p, uid: x, generation: 3, creationTimestamp: null, managedFields: [{a: b}], labels: {a: b}}";
     const text = `apiVersion: security.istio.io/v1beta1\nkind: AuthorizationPolicy\n${metadata}\nspec: {}\nstatus: {conditions: []}\n`;
     expect(said(await load(text))).toEqual([]);
+  });
+
+  it("may ask for obligations only of a policy that decides", async () => {
+    const asking = (text: string): string =>
+      text.replace("metadata: {", 'metadata: {annotations: {gatehouse.dev/obligations: "mask"}, ');
+    const mask =
+      "apiVersion: gatehouse.dev/v1alpha1\nkind: BodyPolicy\nmetadata: {name: mask, namespace: shop}\n" +
+      "spec: {response: {headers: [{operation: remove, name: server}]}}\n";
+    expect(said(await load(`${asking(policy("a"))}---\n${mask}`))).toEqual([]);
+    expect(said(await load(asking(policy("a"))))).toEqual([expect.stringContaining("error GH1151 ")]);
+    const rbac =
+      "apiVersion: gatehouse.dev/v1alpha1\nkind: EnvoyRbac\nmetadata: {name: r}\nspec: {rules: {}}\n";
+    for (const text of [mesh("{}"), rbac]) {
+      const update = await load(asking(text));
+      expect(update.ok).toBe(false);
+      expect(said(update)).toEqual([
+        expect.stringMatching(/^a\.yaml:3:\d+: error GH1150 annotation `gatehouse.dev\/obligations` on a /),
+      ]);
+    }
   });
 
   it("without a namespace is in `default`", async () => {
