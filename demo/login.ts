@@ -95,6 +95,17 @@ async function demoTokens(key: Key): Promise<ReadonlyMap<string, string>> {
   const stranger = await makeKey(key.kid);
   return new Map([
     ["good token", await signToken(key, new Map([["expires", "12h"]]))],
+    ["token of bob", await signToken(key, new Map([["sub", "bob"]]))],
+    [
+      "token of eve from support",
+      await signToken(
+        key,
+        new Map([
+          ["sub", "eve"],
+          ["role", "support"],
+        ]),
+      ),
+    ],
     ["expired token", await signToken(key, new Map([["expires", "1h ago"]]))],
     ["token for another shop", await signToken(key, new Map([["aud", "toyshop"]]))],
     ["token that a stranger signed", await signToken(stranger, new Map())],

@@ -40,8 +40,9 @@ interface Played {
 /** Sends one request and compares. */
 async function play(stage: Stage, request: DemoRequest): Promise<Played> {
   const client = request.as === undefined ? undefined : stage.clients.get(request.as);
+  const http = request.isProcessed ? stage.bodies : stage.plain;
   const answer = await send({
-    port: (client ? stage.mtls.ports["https"] : stage.plain.ports["http"]) ?? 0,
+    port: (client ? stage.mtls.ports["https"] : http.ports["http"]) ?? 0,
     method: request.method,
     path: request.path,
     ...(request.headers ? { headers: withCredentials(request.headers, stage.credentials) } : {}),
@@ -59,7 +60,7 @@ async function play(stage: Stage, request: DemoRequest): Promise<Played> {
   return { request, id, right, row: [right ? "ok" : "WRONG", describe(request), expected, got, decided] };
 }
 
-/** The joined records of two of the requests, and what all of them came to in the metrics. */
+/** The joined records of three of the requests, and what all of them came to in the metrics. */
 async function whatHappened({ gatehouse }: Stage, played: readonly Played[]): Promise<string> {
   const port = gatehouse.adminPort;
   const records: string[] = [];
@@ -69,7 +70,7 @@ async function whatHappened({ gatehouse }: Stage, played: readonly Played[]): Pr
     if (last) records.push(await tellRecord(port, last.id));
   }
   return `
-What became of two of them (gatehouse decisions):
+What became of three of them (gatehouse decisions):
 
 ${records.join("\n\n")}
 
@@ -80,6 +81,7 @@ ${table(["series", "requests"], await countedRequests(port, played.length))}`;
 
 function playground(stage: Stage): string {
   const http = `http://127.0.0.1:${stage.plain.ports["http"]}`;
+  const bodies = `http://127.0.0.1:${stage.bodies.ports["http"]}`;
   const https = `https://localhost:${stage.mtls.ports["https"]}`;
   return `
 Everything stays up; Ctrl-C ends it. Send a request that is refused:
@@ -93,6 +95,11 @@ With a token of the login service, good for twelve hours, and with an API key, g
   curl -i -H 'x-api-key: ${stage.credentials.get("key of acme")}' ${http}/exports/stock.csv
 
 Change a letter in the middle of the token, or leave it out, and see what comes then; /decisions says why.
+An answer that the support sees whole and others masked, by policies/demo/readers.yaml:
+
+  curl -i -H 'authorization: Bearer ${stage.credentials.get("token of bob")}' ${bodies}/readers/7
+  curl -i -H 'authorization: Bearer ${stage.credentials.get("token of eve from support")}' ${bodies}/readers/7
+
 With a name of your own, three times, and then with staff-me; policies/demo/quotas.yaml says why:
 
   curl -i -X POST -H 'x-reader: me' ${http}/books/42/reviews

@@ -11,8 +11,10 @@ export interface DemoRequest {
   readonly from?: string;
   /** NAMESPACE/SERVICE_ACCOUNT of the client certificate; absent: plain HTTP. */
   readonly as?: string;
+  /** By the Envoy that sees bodies, too. */
+  readonly isProcessed?: true;
   readonly status: number;
-  /** Of a refusal, where it says more than that. */
+  /** Where it says more than that. */
   readonly body?: string;
   /** What some headers of the answer must have in them. */
   readonly tells?: Readonly<Record<string, string>>;
@@ -21,6 +23,11 @@ export interface DemoRequest {
   /** The policy that decides, or {@link RATE_LIMITS}; absent: refused since no ALLOW policy matches. */
   readonly policy?: string;
 }
+
+/** What the upstream answers on a path, where it does not tell what it got. */
+export const ANSWERS: ReadonlyMap<string, unknown> = new Map([
+  ["/readers/7", { name: "Ida", email: "ida@example.com", cards: ["4111111111111111", "5500005555555559"] }],
+]);
 
 /** Who refuses what policies allowed, where Envoy's rate limit filter does. */
 export const RATE_LIMITS = "rate limit service";
@@ -34,6 +41,8 @@ const review = (reader: string): Pick<DemoRequest, "method" | "path" | "headers"
 });
 /** A cover, of which policies/demo/limits.yaml gives each address three. */
 const cover = { method: "GET", path: "/covers/42.jpg" };
+/** A reader's page, which policies/demo/readers.yaml shows masked to all but the support. */
+const page = { method: "GET", path: "/readers/7", isProcessed: true, status: 200 } as const;
 const statusHost = { host: "status.bookshop.example" };
 
 /** What the demo sends, for the policies in `policies/demo`. */
@@ -129,6 +138,19 @@ export const REQUESTS: readonly DemoRequest[] = [
   { method: "DELETE", path: "/covers/42.jpg", status: 403 },
   { ...cover, status: 200, tells: { "x-ratelimit-remaining": "0" }, policy: "bookshop/books-public" },
   { ...cover, status: 429, tells: { "x-ratelimit-limit": "3, 3;w=86400" }, policy: RATE_LIMITS },
+  {
+    ...page,
+    headers: { authorization: "Bearer <token of bob>" },
+    body: '{"name":"Ida","email":"[hidden]","cards":["************1111","************5559"]}',
+    policy: "bookshop/readers",
+  },
+  {
+    ...page,
+    headers: { authorization: "Bearer <token of eve from support>" },
+    body: JSON.stringify(ANSWERS.get(page.path)),
+    policy: "bookshop/readers",
+  },
+  { ...page, status: 403 },
   { method: "GET", path: "/orders/7", status: 403 },
   { method: "GET", path: "/orders/7", as: "bookshop/web", status: 200, policy: "bookshop/orders-web" },
   { method: "DELETE", path: "/orders/7", as: "bookshop/web", status: 403 },
@@ -145,10 +167,11 @@ export const REQUESTS: readonly DemoRequest[] = [
   { method: "GET", path: "/admin/users", as: "bookshop/admin", status: 200, policy: "bookshop/admin" },
 ];
 
-/** Which requests the demo tells more of: one that was allowed, and one that was refused. */
+/** Which requests the demo tells more of: one that was allowed, one that was refused, and one that was answered in part. */
 export const TOLD: readonly ((request: DemoRequest) => boolean)[] = [
   ({ path, status }) => path === "/account" && status === 200,
   ({ path, status }) => path.endsWith("/reviews") && status === 429,
+  ({ path, headers }) => path === page.path && headers?.["authorization"]?.includes("bob") === true,
 ];
 
 /** The request in one line, for people. */

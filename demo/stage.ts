@@ -14,12 +14,15 @@ import { startUpstream } from "../test/support/upstream.js";
 import { logToFile } from "./access-log.js";
 import { createApiKey, type Gatehouse, startGatehouse } from "./gatehouse.js";
 import { JWKS_URI, type Login, startLogin } from "./login.js";
+import { ANSWERS } from "./requests.js";
 
 /** Everything that the demo runs, on the documented ports where these are free. */
 export interface Stage {
   readonly gatehouse: Gatehouse;
   readonly plain: Envoy;
   readonly mtls: Envoy;
+  /** Plain HTTP, with ext_proc behind the authorization. */
+  readonly bodies: Envoy;
   /** The CA's certificate, PEM. */
   readonly ca: string;
   /** By NAMESPACE/SERVICE_ACCOUNT. */
@@ -48,8 +51,8 @@ async function policiesFor({ jwksUri }: Login, folder: string): Promise<string> 
 }
 
 /**
- * Starts upstream, login service, Gatehouse and an Envoy for each of plain HTTP and mutual TLS, with a certificate per
- * client.
+ * Starts upstream, login service, Gatehouse and an Envoy for each of plain HTTP, mutual TLS and bodies, with a certificate
+ * per client.
  */
 export async function setStage(clientNames: readonly string[]): Promise<Stage> {
   const undo: (() => Promise<unknown>)[] = [];
@@ -70,7 +73,7 @@ export async function setStage(clientNames: readonly string[]): Promise<Stage> {
       await writeFile(join(folder, `certs/${namespace}-${account}-key.pem`), pair.key, { mode: 0o600 });
     }
 
-    const upstream = await startUpstream(await preferPort(8080));
+    const upstream = await startUpstream(await preferPort(8080), ANSWERS);
     undo.push(upstream.stop);
     const login = await startLogin(await preferPort(Number(new URL(JWKS_URI).port)));
     undo.push(login.stop);
@@ -102,8 +105,14 @@ export async function setStage(clientNames: readonly string[]): Promise<Stage> {
       listeners: { https: await preferPort(10443) },
     });
     undo.push(mtls.stop);
+    const bodies = await startEnvoy({
+      ...common,
+      bootstrap: join(ROOT, "envoy/bodies.yaml"),
+      listeners: { http: await preferPort(10001) },
+    });
+    undo.push(bodies.stop);
     const ca = authority.cert;
-    return { gatehouse, plain, mtls, ca, clients, credentials, policies, folder, accessLog, stop };
+    return { gatehouse, plain, mtls, bodies, ca, clients, credentials, policies, folder, accessLog, stop };
   } catch (error) {
     await stop();
     throw error;

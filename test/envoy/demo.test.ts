@@ -21,7 +21,7 @@ test("the demo's requests are all answered as expected, by the expected policy, 
   expect(code).toBe(0);
 });
 
-test("it prints the joined record of an allowed and of a refused request, and what the metrics counted", async () => {
+test("it prints the joined record of an allowed, a refused and a masked request, and what the metrics counted", async () => {
   const child = await demo("--exit");
   await child.exited;
   const output = child.output();
@@ -30,6 +30,9 @@ test("it prints the joined record of an allowed and of a refused request, and wh
   );
   expect(output).toMatch(
     /POST \S+\/reviews from \S+: refused by policy bookshop\/reviews .*quota bookshop\/reviews had 0 of 2 for 1, Envoy answered 429/,
+  );
+  expect(output).toMatch(
+    /GET \S+\/readers\/7 from \S+: allowed by policy bookshop\/readers rule 0 .* as user \S+\/bob, 3 fields changed by bookshop\/contacts, upstream answered 200 in /,
   );
   expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/metrics/);
   const counts = [...output.matchAll(/^istio_requests_total\{.*\} +(\d+)$/gm)].map(([, count]) =>

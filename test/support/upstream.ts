@@ -19,15 +19,18 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-/** An HTTP/1.1 server that answers each request with what it got. */
-export async function startUpstream(port: number = 0): Promise<Upstream> {
+/** An HTTP/1.1 server that answers each request with what it got, or, where its path has an answer, with that JSON. */
+export async function startUpstream(
+  port: number = 0,
+  answers: ReadonlyMap<string, unknown> = new Map(),
+): Promise<Upstream> {
   const received: Received[] = [];
   const server = createServer({ joinDuplicateHeaders: true }, (request, response) => {
     read(request).then(
       (got) => {
         received.push(got);
         response.writeHead(200, { "content-type": "application/json" });
-        response.end(`${JSON.stringify(got)}\n`);
+        response.end(`${JSON.stringify(answers.get(got.path) ?? got)}\n`);
       },
       () => response.destroy(),
     );
