@@ -10,10 +10,12 @@ import {
   type Refusal,
 } from "../../../src/authn/index.js";
 import { tooMany } from "../../../src/authn/outcome.js";
+import { refusalFor } from "../../../src/body/refusals.js";
 import { createApiKey, createApiKeyCheck, createIntrospectionCheck } from "../../../src/credentials/index.js";
 import type { Reason } from "../../../src/engine/decision.js";
 import { type Decision, deny, fail } from "../../../src/engine/index.js";
 import { quotaTaken } from "../../../src/engine/quota.js";
+import { failure } from "../../../src/envoy/ext-proc/standing.js";
 import { prepareRefusal } from "../../../src/quota/conclude.js";
 import { compileQuota, parseQuota, type QuotaStage } from "../../../src/quota/index.js";
 import { aRequest } from "../../support/request.js";
@@ -60,6 +62,16 @@ const ours: Readonly<Record<string, readonly Reason[]>> = {
   "`authorize`": ["denied_by_policy", "no_allow_policy_matched"],
   "`rego`": ["policy_failed"],
   "`quota`": ["quota_exceeded", "quota_unavailable"],
+  "`body`": [
+    "body_too_large",
+    "body_type",
+    "body_encoding",
+    "body_malformed",
+    "body_invalid",
+    "sensitive_data",
+    "body_not_sent",
+    "unknown_obligation",
+  ],
   "`internal`": ["invalid_config", "internal_error", "unrecorded"],
 };
 const errors: ReadonlySet<Reason> = new Set([
@@ -94,6 +106,14 @@ const reasonsOfEngine = {
   invalid_config: "ours",
   internal_error: "ours",
   unrecorded: "ours",
+  body_too_large: "ours",
+  body_type: "ours",
+  body_encoding: "ours",
+  body_malformed: "ours",
+  body_invalid: "ours",
+  sensitive_data: "ours",
+  body_not_sent: "ours",
+  unknown_obligation: "ours",
 } as const satisfies Record<Exclude<Reason, AuthnReason>, "goes on" | "ours">;
 
 const otherReasons = {
@@ -112,12 +132,20 @@ test.each(Object.entries(ours))("the refusals of %s are those of the engine", (w
   const rows = rowsBelow(words);
   expect(rows.map(({ reason }) => reason).sort()).toEqual([...reasons].sort());
   const expected = reasons.map((reason): Answer => {
-    const outcome = quotaRefusal(reason) ?? (errors.has(reason) ? fail(reason) : deny("none", reason));
+    const outcome =
+      quotaRefusal(reason) ??
+      (words === "`body`" ? bodyRefusal(reason) : undefined) ??
+      (errors.has(reason) ? fail(reason) : deny("none", reason));
     return answerOf({ ...outcome, reason: reason as AuthnReason, challenge: undefined });
   });
   const isOurs = ({ reason }: Answer): boolean => !providers.has(reason);
   expect(byName(rows.filter(isOurs))).toEqual(byName(expected.filter(isOurs)));
 });
+
+/** Of a request. */
+function bodyRefusal(reason: Reason): Pick<Decision, "httpStatus" | "code" | "body"> {
+  return reason === "body_not_sent" ? failure(reason) : refusalFor(reason, "");
+}
 
 /** What a Quota says to it that says nothing of its own; undefined for reasons that no Quota has. */
 function quotaRefusal(reason: Reason): Pick<Decision, "httpStatus" | "code" | "body"> | undefined {

@@ -72,9 +72,9 @@ describe("docs/attributes.md says of a check what it knows:", () => {
   });
 });
 
-/** What the goldens have no example of: a verified token, an RBAC filter of the network, and a TCP proxy at a caller. */
+/** What the goldens have no example of: a verified token, a body policy, a network's RBAC, a TCP proxy at a caller. */
 const withoutExample =
-  /^request\.auth\.principal$|^connection\.termination_details$|^upstream\.transport_failure_reason$|^(source|downstream_peer)\./;
+  /^request\.auth\.principal$|^check\.body\.|^connection\.termination_details$|^upstream\.transport_failure_reason$|^(source|downstream_peer)\./;
 
 describe("docs/attributes.md says of a log what Envoy sent for the goldens:", () => {
   const seen = new Map<string, Set<string>>();

@@ -44,3 +44,15 @@ test("those of docs/from-mixer.md load, each by itself, without a finding", asyn
     { kinds: ["Mesh", "Metric", "Telemetry"], findings: [] },
   ]);
 });
+
+test("those of docs/bodies.md load, each by itself, without a finding", async () => {
+  const loaded = await Promise.all(examplesOf("bodies.md").map(load));
+  expect(loaded.flatMap(({ findings }) => findings)).toEqual([]);
+  expect(loaded.map(({ kinds }) => kinds)).toEqual([
+    ["BodyPolicy"],
+    ["BodyPolicy", "BodyPolicy"],
+    ["BodyPolicy"],
+    ["AuthorizationPolicy", "BodyPolicy"],
+    ["BodyPolicy", "Quota"],
+  ]);
+});
