@@ -90,7 +90,7 @@ export function answerTrailers(port: AnswerPort, side: Side, edits: HeaderEdits)
 /** False: nothing may follow. */
 function answerPieces(port: AnswerPort, side: Side, edits: HeaderEdits, end: End): boolean {
   const { held, direction } = side;
-  if (held !== undefined && !end.isLast) {
+  if (held !== undefined && side.holdsAll && !end.isLast) {
     if (side.releasedBytes <= port.maxHeldBytes) return true;
     port.tooLarge(side);
     return false;
@@ -104,7 +104,7 @@ function answerPieces(port: AnswerPort, side: Side, edits: HeaderEdits, end: End
     port.tooLarge(side);
     return false;
   }
-  if (held !== undefined) port.emit({ ...held, mutation: join(held.mutation, edits) });
+  if (held !== undefined) port.emit(side.holdsAll ? { ...held, mutation: join(held.mutation, edits) } : held);
   side.held = undefined;
   if (messages === undefined) {
     const pieces = side.released;

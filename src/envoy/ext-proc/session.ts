@@ -201,7 +201,10 @@ export function createSession(options: SessionOptions): Session {
     }
     side.flow = flow;
     const before = side.mode;
-    if (flow === undefined) {
+    if (side === request) askEarly(outcome);
+    if (side.isEarly) {
+      // As it is.
+    } else if (flow === undefined) {
       if (canOverride && !isFinal) side.mode = "NONE";
     } else if (canOverride && side.configured !== "GRPC") side.mode = modeFor(flow.need, side.configured);
     else if (!isObserved && !serves(side.mode, flow.need)) {
@@ -226,8 +229,23 @@ export function createSession(options: SessionOptions): Session {
       modeOverride,
     };
     if (replaceBody !== undefined) side.stage = "closed";
-    if (flow?.need === "whole" && isStreaming(side.mode) && !isObserved) side.held = answer;
+    side.holdsAll = flow?.need === "whole" && isStreaming(side.mode);
+    // INVARIANT: where bodies come by an override, nothing goes on before something of the body came: Envoy does not say
+    // whether it heeds overrides, and one that does not would let the body pass unseen.
+    const waits = side.holdsAll || (flow !== undefined && side.isEarly);
+    if (waits && !isObserved) side.held = answer;
     else emit(answer);
+  }
+
+  /**
+   * The body of a response is asked for before there is one: the answer to its headers could ask for it, too, but would let
+   * them go.
+   */
+  function askEarly({ response: needs }: HeadersOutcome): void {
+    if (!canOverride || response.configured !== "NONE" || needs.body === "none") return;
+    response.mode = "FULL_DUPLEX_STREAMED";
+    response.isEarly = true;
+    response.asksTrailers = true;
   }
 
   /** Pieces of body come whatever the headers' answer says. */
@@ -237,11 +255,12 @@ export function createSession(options: SessionOptions): Session {
 
   /** Undefined where what is configured will do. An override takes the place of all modes, so it says them all. */
   function overrideFor(side: Side, before: BodyMode): ModeOverride | undefined {
+    if (side.isEarly) return undefined;
     const responseBefore = response.mode;
     const skipsResponse = side === request && !needsResponse;
     if (skipsResponse) response.mode = "NONE";
     side.asksTrailers = side.flow !== undefined;
-    const isAsConfigured = side.mode === before && response.mode === responseBefore;
+    const isAsConfigured = side.mode === before && response.mode === responseBefore && !response.isEarly;
     if (isAsConfigured && !side.asksTrailers && !skipsResponse) return undefined;
     return {
       requestBodyMode: request.mode,

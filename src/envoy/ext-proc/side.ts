@@ -62,8 +62,11 @@ export interface Side {
   hasContentLength: boolean;
   /** Of the flow, where they go with the body. */
   edits: HeaderEdits | undefined;
-  /** The answer to the headers, until the body is over. */
+  /** The answer to the headers, until the body is over or, where `holdsAll` is false, has begun. */
   held: HeadersAnswer | undefined;
+  holdsAll: boolean;
+  /** Its mode was asked for before it began, and stays: Envoy loses bytes when it changes once more (measured). */
+  isEarly: boolean;
   /** What was released since the last answer. */
   released: Uint8Array[];
   releasedBytes: number;
@@ -94,6 +97,8 @@ export function createSide(direction: Direction, configured: BodyMode): Side {
     hasContentLength: false,
     edits: undefined,
     held: undefined,
+    holdsAll: false,
+    isEarly: false,
     released: [],
     releasedBytes: 0,
     rest: nothing,

@@ -107,12 +107,15 @@ const flow = (need: "whole" | "streamed", options = {}): HeadersOutcome => ({
   flow: upperCase(need, options),
 });
 
+/** To the headers of a request whose response is wanted, with its body. */
+const asksResponse = "request_headers mode(NONE SKIP; SEND FULL_DUPLEX_STREAMED SEND)";
+
 describe("headers only", () => {
   it("are answered by a bare answer, and a response that nobody wants to see is not asked for", () => {
     expect(drive({ onRequest: goOn }).send(post)).toEqual([
       ["request_headers mode(NONE SKIP; SKIP NONE SKIP)"],
     ]);
-    expect(drive().send(post, ok)).toEqual([["request_headers"], ["response_headers"]]);
+    expect(drive().send(post, ok)).toEqual([[asksResponse], ["response_headers"]]);
   });
 
   it("end the exchange by an immediate answer, after which nothing is answered", () => {
@@ -123,7 +126,7 @@ describe("headers only", () => {
       [],
     ]);
     expect(drive({ onResponse: { ...goOn, immediate: immediate("no") } }).send(post, ok)).toEqual([
-      ["request_headers"],
+      [asksResponse],
       ["immediate no"],
     ]);
   });
@@ -164,7 +167,7 @@ describe("a request whose body has to be seen whole", () => {
   it("is asked for BUFFERED; its headers change with the body, content-length too", () => {
     const { send } = drive({ onRequest: flow("whole") });
     expect(send(headers("request", { "content-length": "3" }), body("request", "abc", true))).toEqual([
-      ["request_headers mode(BUFFERED SEND; SEND NONE SKIP)"],
+      ["request_headers mode(BUFFERED SEND; SEND FULL_DUPLEX_STREAMED SEND)"],
       ["request_body -etag body:ABC record"],
     ]);
     const longer = {
@@ -260,25 +263,45 @@ describe("a request whose body has to be seen whole", () => {
 });
 
 describe("a body that is looked at as it comes", () => {
-  it("is asked for FULL_DUPLEX_STREAMED with trailers, of a response when its head is there", () => {
+  it("is asked for in FULL_DUPLEX_STREAMED with trailers; a response's headers wait for a piece of it", () => {
     const { send } = drive({ onResponse: flow("streamed", { held: 1 }) });
     expect(
       send(post, ok, body("response", "ab"), body("response", "cd"), body("response", "", true)),
     ).toEqual([
-      ["request_headers"],
-      ["response_headers -etag -content-length mode(NONE SKIP; SEND FULL_DUPLEX_STREAMED SEND)"],
-      ["response_body streamed:A"],
+      [asksResponse],
+      [],
+      ["response_headers -etag -content-length", "response_body streamed:A"],
       ["response_body streamed:BC"],
       ["response_body streamed:D. record"],
     ]);
   });
 
-  it("keeps what was asked for of the request when the response asks for more", () => {
+  it("lets a response through of which nothing is wanted after all", () => {
+    const { send } = drive({ onResponse: goOn });
+    expect(send(post, ok, body("response", "ab"), body("response", "", true))).toEqual([
+      [asksResponse],
+      ["response_headers"],
+      ["response_body streamed:ab"],
+      ["response_body streamed:."],
+    ]);
+  });
+
+  it("lets no response's headers go while nothing of the body came: Envoy may ignore what it was asked", () => {
+    for (const need of ["streamed", "whole"] as const) {
+      const { send, session, violations } = drive({ onResponse: flow(need) });
+      expect(send(post, ok)).toEqual([[asksResponse], []]);
+      session.finish();
+      expect(session.take().map(shown)).toEqual(["immediate violated:response:body_not_sent"]);
+      expect(violations).toEqual(["response:body_not_sent"]);
+    }
+  });
+
+  it("asks for a request's and a response's at once", () => {
     const { send } = drive({ onRequest: flow("streamed"), onResponse: flow("whole") });
     expect(send(post, body("request", "a"), ok)).toEqual([
-      ["request_headers -etag mode(FULL_DUPLEX_STREAMED SEND; SEND NONE SKIP)"],
+      ["request_headers -etag mode(FULL_DUPLEX_STREAMED SEND; SEND FULL_DUPLEX_STREAMED SEND)"],
       ["request_body streamed:A"],
-      ["response_headers mode(FULL_DUPLEX_STREAMED SEND; SEND BUFFERED SEND)"],
+      [],
     ]);
   });
 
@@ -376,7 +399,8 @@ describe("a body in place of another", () => {
   const onResponse: HeadersOutcome = { ...goOn, replaceBody: Buffer.from("sorry") };
 
   it("is put by CONTINUE_AND_REPLACE, after which nothing comes", () => {
-    const { send } = drive({ onResponse });
+    const onRequest: HeadersOutcome = { ...goOn, response: { head: true, body: "none" } };
+    const { send } = drive({ onRequest, onResponse });
     expect(send(post, ok, body("response", "x"))).toEqual([
       ["request_headers"],
       ["response_headers replace:sorry"],
@@ -444,7 +468,7 @@ describe("responses without a body, tunnels and local replies", () => {
     expect(drive({ onRequest: flow("whole") }).send(hidden)).toEqual([
       ["immediate violated:request:body_not_sent"],
     ]);
-    expect(drive({}).send(hidden)).toEqual([["request_headers"]]);
+    expect(drive({}).send(hidden)).toEqual([[asksResponse]]);
   });
 
   it("are refused where bytes come for which there is no place", () => {
@@ -462,7 +486,7 @@ describe("responses without a body, tunnels and local replies", () => {
     session.headersDone("request", goOnWithResponse);
     expect(session.work("response")?.kind).toBe("headers");
     session.headersDone("response", goOn);
-    expect(session.take().map(shown)).toEqual(["request_headers", "response_headers"]);
+    expect(session.take().map(shown)).toEqual([asksResponse, "response_headers"]);
   });
 
   it("are asked about also where no request was seen", () => {
