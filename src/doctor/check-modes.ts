@@ -107,7 +107,7 @@ function checkAllowed(config: Tree, name: string, tell: Tell): void {
 }
 
 function wantedMode(direction: Mode["direction"], body: (typeof asked)[number]): Mode {
-  return { direction, headers: true, body, trailers: body === "FULL_DUPLEX_STREAMED" };
+  return { direction, headers: true, body, trailers: body !== "NONE" };
 }
 
 /** `request_header_mode` is not compared by Envoy. */
