@@ -1,4 +1,18 @@
+export {
+  type BodyDecoder,
+  createBodyDecoder,
+  DecodeError,
+  type DecodeFault,
+  readEncodings,
+} from "./decode-body.js";
+export { type CompiledDetectors, compileDetectors, type HoldingScanner } from "./detectors.js";
+export { createEventsRedactor } from "./events.js";
+export { formatPath, type PathResult, parsePath } from "./json-path.js";
+export { compileJson, type JsonOptions, type JsonPlan, type Scanners } from "./json-plan.js";
+export { createJsonRedactor, type JsonRedactor, type Redactor } from "./json-transform.js";
+export { createLinesRedactor } from "./ndjson.js";
 export { compileNumberReader, type Framing, type NumberReader } from "./number-reader.js";
+export { checkPattern } from "./pattern.js";
 export {
   type DetectorName,
   type DetectorRule,
@@ -14,11 +28,3 @@ export {
   type RedactionFault,
   type TextScanner,
 } from "./transform.js";
-export { type CompiledDetectors, compileDetectors, type HoldingScanner } from "./detectors.js";
-export { checkPattern } from "./pattern.js";
-export { compileJson, type JsonOptions, type JsonPlan, type Scanners } from "./json-plan.js";
-export { formatPath, type PathResult, parsePath } from "./json-path.js";
-export { createJsonRedactor, type JsonRedactor, type Redactor } from "./json-transform.js";
-export { type BodyDecoder, createBodyDecoder, DecodeError, type DecodeFault, readEncodings } from "./decode-body.js";
-export { createEventsRedactor } from "./events.js";
-export { createLinesRedactor } from "./ndjson.js";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Attributes } from "../../../src/attributes/index.js";
 import type { MeshSettings } from "../../../src/engine/index.js";
-import { remoteIp } from "../../../src/envoy/remote-ip.js";
 import { createRequestReader } from "../../../src/envoy/index.js";
+import { remoteIp } from "../../../src/envoy/remote-ip.js";
 import type { AttributeContext__Output, HttpRequest__Output } from "../../../src/proto/index.js";
 import { makeAuthority, spiffe } from "../../support/certificates.js";
 import { fastestMs } from "../../support/cost.js";

@@ -193,21 +193,21 @@ describe("a ledger, of what was used already", () => {
     },
   );
 
-  it("gives back what was charged a while ago only where that is counted still", () => {
+  it("gives back what was charged a while ago only where that is counted still", async () => {
     let now = Date.UTC(2026, 10, 21, 12, 0, 59, 500);
     const store = createMemoryStore({ now: () => now });
     const ledger = createLedger({ store, local: fakeStore(), observer: recording() });
     const quota = compiled({ limit: 10, algorithm: "fixedWindow", window: "1m" }, "fixed");
     const left = (): number | undefined => store.look([units(quota, 0)])[0]?.remaining;
-    ledger.charge([quota], [units(quota, 8)]);
+    await ledger.charge([quota], [units(quota, 8)]);
     now += 100;
-    ledger.refund([quota], [units(quota, 3)], 100);
+    await ledger.refund([quota], [units(quota, 3)], 100);
     expect(left()).toBe(5);
     now += 1_000;
-    ledger.charge([quota], [units(quota, 8)]);
-    ledger.refund([quota], [units(quota, 5)], 1_100);
+    await ledger.charge([quota], [units(quota, 8)]);
+    await ledger.refund([quota], [units(quota, 5)], 1_100);
     expect(left()).toBe(2);
-    ledger.refund([quota], [units(quota, 5)], 100);
+    await ledger.refund([quota], [units(quota, 5)], 100);
     expect(left()).toBe(7);
   });
 });
