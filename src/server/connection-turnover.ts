@@ -4,23 +4,24 @@ interface Session {
   readonly destroyed: boolean;
 }
 
-/** Streams that a connection may carry: nghttp2 counts 1000 resets, and then 33 a second. */
-const maxStreams = 800;
+/** Resets that a connection may see: nghttp2 takes 1000, and then 33 a second. */
+const maxResets = 800;
 
-/** No stream is refused that was opened before the peer knew. */
+/** No stream is refused that was opened before the peer knew; nghttp2 may lose some of them all the same (measured). */
 const anyStream = 2 ** 31 - 1;
 
 /**
- * Told of each stream that its peer ends by a reset, as Envoy does with all of ext_proc (measured with 1.40). nghttp2,
- * which Node.js 20 cannot configure, takes many resets for an attack and closes the connection with all that is under
- * way; so the peer is asked for another connection in time. What is under way ends where it is.
+ * Told of each stream that its peer ends by a reset, as Envoy does with all of ext_proc (measured with 1.40) unless its
+ * runtime says `ext_proc_graceful_grpc_close`, as our bootstraps do. nghttp2, which Node.js 20 cannot configure, takes many
+ * resets for an attack and closes the connection with all that is under way; so the peer is asked for another connection in
+ * time. What is under way ends where it is.
  */
 export function createTurnover(): (session: Session | undefined) => void {
-  const opened = new WeakMap<Session, number>();
+  const resets = new WeakMap<Session, number>();
   return (session) => {
     if (session === undefined) return;
-    const count = (opened.get(session) ?? 0) + 1;
-    opened.set(session, count);
-    if (count === maxStreams && !session.destroyed) session.goaway(0, anyStream);
+    const count = (resets.get(session) ?? 0) + 1;
+    resets.set(session, count);
+    if (count === maxResets && !session.destroyed) session.goaway(0, anyStream);
   };
 }

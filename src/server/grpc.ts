@@ -109,7 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
     },
     { StreamAccessLogs: accessLog.handle },
   );
-  const countStream = createTurnover();
+  const countReset = createTurnover();
   const judgeProcessing = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
   server.addService(
     {
@@ -125,7 +125,8 @@ export function createTransport(options: TransportOptions): Transport {
     },
     {
       Process: createExtProcHandler(options.extProc, (call) => {
-        countStream(connectionOf(call));
+        const connection = connectionOf(call);
+        call.on("cancelled", () => countReset(connection));
         if (judgeProcessing?.(call) === undefined) return false;
         // For its record; ext_proc has an answer of its own.
         void options.authorization.refuse("untrusted_caller");
