@@ -99,7 +99,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     mesh: defaultMesh,
     providers: new Map(),
     lookup: () => undefined,
-    plans: newPlans(),
+    plans: newMemory<Plan>(),
     rateLimits: rateLimitsOf([], options),
     telemetry: compileTelemetry([], defaultMesh, options.telemetry),
   };
@@ -169,17 +169,11 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       const bodies =
         bodyContext === undefined
           ? () => undefined
-          : perWorkload((workload) => makeBodyPlan(index.select(workload), bodyContext));
-      const plans = newPlans();
-      let unknown: Plan | undefined;
-      const plan = (workload: Workload | undefined): Plan => {
-        const known = workload === undefined ? unknown : plans.get(workload);
-        if (known !== undefined) return known;
-        const made = makePlan(index.select(workload), workload, context);
-        if (workload === undefined) unknown = made;
-        else plans.set(workload, made);
-        return made;
-      };
+          : perWorkload(newMemory<BodyPlan>(), (workload) =>
+              makeBodyPlan(index.select(workload), bodyContext),
+            );
+      const plans = newMemory<Plan>();
+      const plan = perWorkload(plans, (workload) => makePlan(index.select(workload), workload, context));
       await warm(plan, mesh);
       const generation = state.generation + 1;
       state = {
@@ -209,9 +203,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
 
 /** Remembers what is made for the workloads that were asked for last. */
 function perWorkload<Made extends object>(
+  made: LRUCache<Workload, Made>,
   make: (workload: Workload | undefined) => Made,
 ): (workload: Workload | undefined) => Made {
-  const made = new LRUCache<Workload, Made>({ max: MAX_PLANS });
   let unknown: Made | undefined;
   return (workload) => {
     const known = workload === undefined ? unknown : made.get(workload);
@@ -235,7 +229,7 @@ function meshAfter(before: ReadonlyMap<string, Entry>, { upserts, removed }: Con
   return meshOf([...upserts, ...stayed]);
 }
 
-function newPlans(): LRUCache<Workload, Plan> {
+function newMemory<Made extends object>(): LRUCache<Workload, Made> {
   return new LRUCache({ max: MAX_PLANS });
 }
 

@@ -1,17 +1,9 @@
 import { type BodyPolicy, regoPoliciesOf, usageFindings } from "../body/index.js";
-import { type Code, codes, type Diagnostic, type Finding, type Path } from "../diagnostics/index.js";
+import { codes, type Diagnostic, type Finding } from "../diagnostics/index.js";
 import { type AuthorizationPolicy, unknownObligations } from "../istio/index.js";
 import type { Quota } from "../quota/index.js";
-import type { DocumentReading, Placement } from "./reading.js";
+import type { Diagnose, DocumentReading, Placement } from "./reading.js";
 import type { Resource } from "./resource.js";
-
-type Diagnose = (
-  placement: Placement,
-  document: DocumentReading,
-  code: Code,
-  below: Path,
-  message: string,
-) => Diagnostic;
 
 /** What only shows between BodyPolicies and the RegoPolicies, Quotas and obligations that go with them. */
 export function bodyFindings(

@@ -1,5 +1,13 @@
 import { hash } from "node:crypto";
-import { type Code, codes, type Finding, finding, hasErrors, type Path } from "../diagnostics/index.js";
+import {
+  type Code,
+  codes,
+  type Diagnostic,
+  type Finding,
+  finding,
+  hasErrors,
+  type Path,
+} from "../diagnostics/index.js";
 import type { Parsed, Reference } from "../documents/index.js";
 import { refuseObligations } from "../istio/index.js";
 import { type Head, readHead } from "./head.js";
@@ -41,6 +49,15 @@ export interface ChunkReading {
   readonly documents: readonly DocumentReading[];
   readonly marks: readonly Mark[];
 }
+
+/** Says something of a part of a document, at its place in the file. */
+export type Diagnose = (
+  placement: Placement,
+  document: DocumentReading,
+  code: Code,
+  below: Path,
+  message: string,
+) => Diagnostic;
 
 /** A chunk where it stands. */
 export interface Placement {

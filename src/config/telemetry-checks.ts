@@ -9,16 +9,8 @@ import {
   unusedTelemetries,
 } from "../report/index.js";
 import type { Mesh } from "./mesh.js";
-import type { DocumentReading, Placement } from "./reading.js";
+import type { Diagnose, Placement } from "./reading.js";
 import { tokenPlaces } from "./telemetry.js";
-
-type Diagnose = (
-  placement: Placement,
-  document: DocumentReading,
-  code: Code,
-  below: Path,
-  message: string,
-) => Diagnostic;
 
 interface Held<Spec> {
   readonly spec: Spec;

@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { JsonObject } from "../../attributes/index.js";
 import type { HeaderEdits } from "../../body/index.js";
-import { fromFrames, type GrpcMessage } from "./grpc-frames.js";
 import type { Answer, Direction, HeaderMutation, Part } from "./message.js";
 import { isBuffered, isStreaming } from "./modes.js";
 import { join, withLength } from "./mutations.js";
@@ -10,7 +9,7 @@ import { effectiveMode, nothing, type Side, takeReleased } from "./side.js";
 /** What answers to bodies and trailers are made with. */
 export interface AnswerPort {
   emit(answer: Answer): void;
-  /** What a flow gave cannot be sent any more, or is no message of gRPC: ends it. */
+  /** What a flow gave cannot be sent any more: ends it. */
   cannotSend(side: Side): void;
   /** More than may be kept back: ends it. */
   tooLarge(side: Side): void;
@@ -95,23 +94,12 @@ function answerPieces(port: AnswerPort, side: Side, edits: HeaderEdits, end: End
     port.tooLarge(side);
     return false;
   }
-  const messages = effectiveMode(side) === "GRPC" ? takeMessages(side, end.isLast) : undefined;
-  if (messages === "broken") {
-    port.cannotSend(side);
-    return false;
-  }
-  if (side.rest.length > port.maxHeldBytes) {
-    port.tooLarge(side);
-    return false;
-  }
   if (held !== undefined) port.emit(side.holdsAll ? { ...held, mutation: join(held.mutation, edits) } : held);
   side.held = undefined;
-  if (messages === undefined) {
-    const pieces = side.released;
-    side.released = [];
-    side.releasedBytes = 0;
-    emitPieces(port, direction, pieces, end);
-  } else emitMessages(port, direction, messages, end);
+  const pieces = side.released;
+  side.released = [];
+  side.releasedBytes = 0;
+  emitPieces(port, direction, pieces, end);
   return true;
 }
 
@@ -134,37 +122,6 @@ function emitPieces(
   for (const [index, bytes] of pieces.entries()) {
     const isLast = index === pieces.length - 1;
     const change = { kind: "streamed", bytes, endOfStream: end.endOfStream && isLast } as const;
-    port.emit({ kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
-  }
-}
-
-/** The whole messages in what was released; broken: no frames, or the last one is not whole. */
-function takeMessages(side: Side, isLast: boolean): readonly GrpcMessage[] | "broken" {
-  const bytes = takeReleased(side);
-  const frames = fromFrames(side.rest.length === 0 ? bytes : Buffer.concat([side.rest, bytes]));
-  if (frames === undefined || (isLast && frames.rest.length > 0)) return "broken";
-  side.rest = frames.rest;
-  return frames.messages;
-}
-
-function emitMessages(
-  port: AnswerPort,
-  direction: Direction,
-  messages: readonly GrpcMessage[],
-  end: End,
-): void {
-  // An end without a message is not an empty message.
-  const isBare = messages.length === 0 && end.endOfStream;
-  const sent: readonly (GrpcMessage | undefined)[] = isBare ? [undefined] : messages;
-  for (const [index, message] of sent.entries()) {
-    const isLast = index === sent.length - 1;
-    const change = {
-      kind: "streamed",
-      bytes: message?.bytes ?? nothing,
-      endOfStream: end.endOfStream && isLast,
-      withoutMessage: message === undefined,
-      compressed: message?.compressed ?? false,
-    } as const;
     port.emit({ kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
   }
 }

@@ -342,7 +342,7 @@ export function createSession(options: SessionOptions): Session {
     if (item === "end") {
       side.stage = "closed";
       // What was kept back can go nowhere.
-      if (side.held !== undefined || side.releasedBytes > 0 || side.rest.length > 0) port.cannotSend(side);
+      if (side.held !== undefined || side.releasedBytes > 0) port.cannotSend(side);
     } else if (item.kind === "body") {
       if (isLast) side.stage = "ended";
       if (item.endOfStream) side.isFinal = true;

@@ -70,8 +70,6 @@ export interface Side {
   /** What was released since the last answer. */
   released: Uint8Array[];
   releasedBytes: number;
-  /** GRPC: what is no whole message yet. */
-  rest: Uint8Array;
 }
 
 /** No bytes. */
@@ -101,7 +99,6 @@ export function createSide(direction: Direction, configured: BodyMode): Side {
     isEarly: false,
     released: [],
     releasedBytes: 0,
-    rest: nothing,
   };
 }
 
