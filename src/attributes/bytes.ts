@@ -3,6 +3,7 @@ import type { ByteString } from "./attributes.js";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what is meant
 const ascii = /^[\x00-\x7f]*$/;
+const upper = /[A-Z]/;
 
 /** The bytes of a text's UTF-8 form, one character a byte. ASCII is returned as it is. */
 export function toBytes(text: string): ByteString {
@@ -19,6 +20,7 @@ export function toText(bytes: ByteString): string {
 
 /** Lower-cases A to Z and nothing else, as Envoy does with bytes. */
 export function lowerAscii(bytes: ByteString): ByteString {
+  if (!upper.test(bytes)) return bytes;
   return ascii.test(bytes) ? bytes.toLowerCase() : bytes.replace(/[A-Z]+/g, (part) => part.toLowerCase());
 }
 

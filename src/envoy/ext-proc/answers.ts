@@ -1,21 +1,11 @@
 import { Buffer } from "node:buffer";
 import type { JsonObject } from "../../attributes/index.js";
 import type { HeaderEdits } from "../../body/index.js";
-import type { Answer, Direction, HeaderMutation, Part } from "./message.js";
+import type { Direction, HeaderMutation, Part } from "./message.js";
 import { isBuffered, isStreaming } from "./modes.js";
 import { join, withLength } from "./mutations.js";
+import { cannotSend, emit, type Session, tooLarge } from "./session-state.js";
 import { effectiveMode, nothing, type Side, takeReleased } from "./side.js";
-
-/** What answers to bodies and trailers are made with. */
-export interface AnswerPort {
-  emit(answer: Answer): void;
-  /** What a flow gave cannot be sent any more: ends it. */
-  cannotSend(side: Side): void;
-  /** More than may be kept back: ends it. */
-  tooLarge(side: Side): void;
-  readonly metadata: (direction: Direction) => JsonObject | undefined;
-  readonly maxHeldBytes: number;
-}
 
 type BodyPart = Extract<Part, { kind: "body" }>;
 
@@ -32,19 +22,19 @@ interface End {
 const maxPiece = 64 * 1024;
 
 /** Lets a piece of body through that nobody looks at. */
-export function passBody(port: AnswerPort, side: Side, part: BodyPart): void {
+export function passBody(session: Session, side: Side, part: BodyPart): void {
   const { direction, body, endOfStream, withoutMessage, compressed } = part;
   const mode = effectiveMode(side);
   if (mode === "GRPC") {
     const change = { kind: "streamed", bytes: body, endOfStream, withoutMessage, compressed } as const;
-    port.emit({ kind: "body", direction, change });
-  } else if (mode === "FULL_DUPLEX_STREAMED") emitPieces(port, direction, [body], { endOfStream });
-  else port.emit({ kind: "body", direction, change: undefined });
+    emit(session, { kind: "body", direction, change });
+  } else if (mode === "FULL_DUPLEX_STREAMED") emitPieces(session, direction, [body], { endOfStream });
+  else emit(session, { kind: "body", direction, change: undefined });
 }
 
 /** Answers a piece of body with what the flow released. `edits` are heeded in answers to whole bodies only. */
 export function answerBody(
-  port: AnswerPort,
+  session: Session,
   side: Side,
   { body }: BodyPart,
   end: { readonly edits: HeaderEdits; readonly isLast: boolean },
@@ -52,9 +42,9 @@ export function answerBody(
   const { direction } = side;
   const { edits, isLast } = end;
   const mode = effectiveMode(side);
-  const metadata = isLast ? port.metadata(direction) : undefined;
+  const metadata = isLast ? session.options.verdicts.metadata(direction) : undefined;
   if (isStreaming(mode)) {
-    answerPieces(port, side, edits, { isLast, endOfStream: isLast, metadata });
+    answerPieces(session, side, edits, { isLast, endOfStream: isLast, metadata });
     return;
   }
   const bytes = takeReleased(side);
@@ -66,46 +56,48 @@ export function answerBody(
     mutation = withLength(join(side.edits, edits), length);
   }
   const changed = bytes.length === 0 ? ({ kind: "clear" } as const) : ({ kind: "body", bytes } as const);
-  port.emit({ kind: "body", direction, mutation, change: isSame ? undefined : changed, metadata });
+  emit(session, { kind: "body", direction, mutation, change: isSame ? undefined : changed, metadata });
 }
 
 /** Answers trailers that ended a body: what of it is still there goes before them, where that can be. */
-export function answerTrailers(port: AnswerPort, side: Side, edits: HeaderEdits): void {
+export function answerTrailers(session: Session, side: Side, edits: HeaderEdits): void {
   const { direction } = side;
-  const metadata = port.metadata(direction);
+  const metadata = session.options.verdicts.metadata(direction);
   const mode = effectiveMode(side);
   if (isStreaming(mode)) {
-    if (!answerPieces(port, side, edits, { isLast: true, endOfStream: false, metadata: undefined })) return;
+    if (!answerPieces(session, side, edits, { isLast: true, endOfStream: false, metadata: undefined }))
+      return;
   } else {
     const isLost = isBuffered(mode) && withLength(edits, undefined) !== undefined;
     if (side.releasedBytes > 0 || isLost) {
-      port.cannotSend(side);
+      cannotSend(session, side);
       return;
     }
   }
-  port.emit({ kind: "trailers", direction, mutation: undefined, metadata });
+  emit(session, { kind: "trailers", direction, mutation: undefined, metadata });
 }
 
 /** False: nothing may follow. */
-function answerPieces(port: AnswerPort, side: Side, edits: HeaderEdits, end: End): boolean {
+function answerPieces(session: Session, side: Side, edits: HeaderEdits, end: End): boolean {
   const { held, direction } = side;
   if (held !== undefined && side.holdsAll && !end.isLast) {
-    if (side.releasedBytes <= port.maxHeldBytes) return true;
-    port.tooLarge(side);
+    if (side.releasedBytes <= session.options.maxHeldBytes) return true;
+    tooLarge(session, side);
     return false;
   }
-  if (held !== undefined) port.emit(side.holdsAll ? { ...held, mutation: join(held.mutation, edits) } : held);
+  if (held !== undefined)
+    emit(session, side.holdsAll ? { ...held, mutation: join(held.mutation, edits) } : held);
   side.held = undefined;
   const pieces = side.released;
   side.released = [];
   side.releasedBytes = 0;
-  emitPieces(port, direction, pieces, end);
+  emitPieces(session, direction, pieces, end);
   return true;
 }
 
 /** Pieces of at most 64 KiB; the last one says that it is. */
 function emitPieces(
-  port: AnswerPort,
+  session: Session,
   direction: Direction,
   chunks: readonly Uint8Array[],
   end: Pick<End, "endOfStream"> & Partial<End>,
@@ -122,6 +114,6 @@ function emitPieces(
   for (const [index, bytes] of pieces.entries()) {
     const isLast = index === pieces.length - 1;
     const change = { kind: "streamed", bytes, endOfStream: end.endOfStream && isLast } as const;
-    port.emit({ kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
+    emit(session, { kind: "body", direction, change, metadata: isLast ? end.metadata : undefined });
   }
 }

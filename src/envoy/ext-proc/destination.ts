@@ -21,6 +21,9 @@ export interface Destination {
 /** Distinct destinations remembered; they are part of Envoy's configuration, so few. */
 const maxDestinations = 10_000;
 
+/** Of all keys. */
+const prefix = "gatehouse-";
+
 /** The keys, and what ext_authz calls the same. */
 const keys: ReadonlyMap<string, string> = new Map([
   ["gatehouse-destination-namespace", "destination.namespace"],
@@ -49,8 +52,8 @@ export function createDestinationReader(): (metadata: InitialMetadata) => Destin
   const known = new LRUCache<string, Destination>({ max: maxDestinations });
   return (metadata) => {
     let key = "";
-    for (const name of keys.keys()) key += `${metadata.get(name) ?? ""}\n`;
-    key += metadata.get(labelsKey) ?? "";
+    for (const [name, value] of metadata) if (name.startsWith(prefix)) key += `${name}=${value}\n`;
+    if (key === "") return noDestination;
     const seen = known.get(key);
     if (seen !== undefined) return seen;
     const found = orRefuse("destination workload", () => read(metadata));

@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, wellFormed } from "../../attributes/index.js";
+import type { JsonObject, JsonValue } from "../../attributes/index.js";
 import {
   type Answer,
   bodyModes,
@@ -15,6 +15,7 @@ import {
   wrap,
   writeBytes,
   writeDouble,
+  writeLatin1,
   writeNumber,
   writeText,
   written,
@@ -127,7 +128,7 @@ function writeChange(writer: ReverseWriter, change: Change): void {
 
 function writeImmediate(writer: ReverseWriter, answer: Extract<Answer, { kind: "immediate" }>): void {
   const { httpStatus, headers, body, grpcStatus, details } = answer;
-  if (details !== "") writeText(writer, 0x2a, wellFormed(details), "utf8");
+  if (details !== "") writeText(writer, 0x2a, details);
   if (grpcStatus !== undefined) {
     const since = mark(writer);
     if (grpcStatus !== 0) writeNumber(writer, 0x08, grpcStatus);
@@ -145,7 +146,7 @@ function writeMutation(writer: ReverseWriter, tag: number, mutation: HeaderMutat
   const { remove, set } = mutation;
   const outer = mark(writer);
   for (let index = remove.length - 1; index >= 0; index--) {
-    writeText(writer, 0x12, remove[index] as string, "latin1");
+    writeLatin1(writer, 0x12, remove[index] as string);
   }
   for (let index = set.length - 1; index >= 0; index--) writePut(writer, set[index] as HeaderPut);
   wrap(writer, tag, outer);
@@ -165,8 +166,8 @@ function writePut(writer: ReverseWriter, { name, value, action }: HeaderPut): vo
     wrap(writer, 0x12, append);
   }
   const header = mark(writer);
-  if (value !== "") writeText(writer, 0x1a, value, "latin1");
-  writeText(writer, 0x0a, name, "latin1");
+  if (value !== "") writeLatin1(writer, 0x1a, value);
+  writeLatin1(writer, 0x0a, name);
   wrap(writer, 0x0a, header);
   wrap(writer, 0x0a, option);
 }
@@ -194,13 +195,13 @@ function writeStruct(writer: ReverseWriter, object: JsonObject, depth = 0): void
     const entry = mark(writer);
     writeValue(writer, member, depth);
     wrap(writer, 0x12, entry);
-    writeText(writer, 0x0a, wellFormed(name), "utf8");
+    writeText(writer, 0x0a, name);
     wrap(writer, 0x0a, entry);
   }
 }
 
 function writeValue(writer: ReverseWriter, value: JsonValue, depth: number): void {
-  if (typeof value === "string") writeText(writer, 0x1a, wellFormed(value), "utf8");
+  if (typeof value === "string") writeText(writer, 0x1a, value);
   else if (typeof value === "number") writeDouble(writer, 0x11, value);
   else if (typeof value === "boolean") writeNumber(writer, 0x20, value ? 1 : 0);
   else if (value === null || depth >= maxDepth) writeNumber(writer, 0x08, 0);

@@ -1,3 +1,11 @@
+export type {
+  ExtProcCall,
+  ExtProcFailure,
+  ExtProcKind,
+  ExtProcObserver,
+  ExtProcOptions,
+  ExtProcStream,
+} from "./call.js";
 export type { InitialMetadata } from "./destination.js";
 export {
   type BodyOutcome,
@@ -7,13 +15,4 @@ export {
   type Policies,
 } from "./exchange-of.js";
 export { peerAttribute, requestAttributes } from "./request.js";
-export {
-  createExtProcService,
-  type ExtProcCall,
-  type ExtProcFailure,
-  type ExtProcKind,
-  type ExtProcObserver,
-  type ExtProcOptions,
-  type ExtProcService,
-  type ExtProcStream,
-} from "./service.js";
+export { createExtProcService, type ExtProcService } from "./service.js";

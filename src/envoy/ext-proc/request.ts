@@ -81,6 +81,8 @@ const noBody = new Uint8Array();
 /** A reader with its own memory of callers and workloads. */
 export function createProcessedRequestReader(): ProcessedRequestReader {
   const destinationOf = createDestinationReader();
+  const peerOf = rememberLast(endpoint);
+  const localOf = rememberLast(endpoint);
   const callerBehind = createCallerReader(readIdentity);
 
   return ({ headers, beside, initialMetadata }, mesh) => {
@@ -89,9 +91,9 @@ export function createProcessedRequestReader(): ProcessedRequestReader {
     const { workload, xff } = destination;
     const { names, fault: noIdentity } = namesOf(told);
     const direct: Identity | undefined = names === undefined ? undefined : { names };
-    const peer = { ...endpoint(text(told, peerAttribute)), principal: toText(names?.[0] ?? "") };
+    const peer = { ...peerOf(text(told, peerAttribute)), principal: toText(names?.[0] ?? "") };
     const localAddress = text(told, "destination.address");
-    const local = { ...endpoint(localAddress), principal: localPrincipal(told) };
+    const local = { ...localOf(localAddress), principal: localPrincipal(told) };
     const sni = text(told, "connection.requested_server_name");
     const unsent = unsentOf({
       peer: peer.ip === undefined,
@@ -194,6 +196,20 @@ function unsentOf(missing: { readonly [Part in keyof Unsent]: boolean }): Unsent
     identity: missing.identity ? faults.identity : undefined,
     destination: missing.destination ? faults.destination : undefined,
     sni: missing.sni ? faults.sni : undefined,
+  };
+}
+
+/** Connections have many requests one after the other, so what was read last is often what is asked for. */
+function rememberLast<Result>(
+  read: (text: string | undefined) => Result,
+): (text: string | undefined) => Result {
+  let lastText: string | undefined;
+  let last = read(undefined);
+  return (text) => {
+    if (text === lastText) return last;
+    last = read(text);
+    lastText = text;
+    return last;
   };
 }
 

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { wellFormed } from "../../attributes/index.js";
 
 /**
  * Writes protobuf from its end to its start: the length of what stands inside of something is known when it is due, so
@@ -80,19 +81,49 @@ export function writeBytes(writer: ReverseWriter, tag: number, bytes: Uint8Array
   writeVarint(writer, tag);
 }
 
-/** A field of text: one byte a character (`latin1`), or UTF-8. */
-export function writeText(
-  writer: ReverseWriter,
-  tag: number,
-  text: string,
-  encoding: "latin1" | "utf8",
-): void {
-  const length = encoding === "latin1" ? text.length : Buffer.byteLength(text);
-  reserve(writer, length);
-  writer.at -= length;
-  writer.buffer.write(text, writer.at, encoding);
+/** What is shorter is written by the character: a call into the runtime takes longer (measured). */
+const maxShort = 48;
+
+/** A field of bytes, one a character. */
+export function writeLatin1(writer: ReverseWriter, tag: number, text: string): void {
+  if (!writeShort(writer, text, 0xff)) {
+    reserve(writer, text.length);
+    writer.at -= text.length;
+    writer.buffer.write(text, writer.at, "latin1");
+  }
+  writeVarint(writer, text.length);
+  writeVarint(writer, tag);
+}
+
+/** A field of text in UTF-8, U+FFFD for each half of a character. */
+export function writeText(writer: ReverseWriter, tag: number, text: string): void {
+  let { length } = text;
+  if (!writeShort(writer, text, 0x7f)) {
+    const known = wellFormed(text);
+    length = Buffer.byteLength(known);
+    reserve(writer, length);
+    writer.at -= length;
+    writer.buffer.write(known, writer.at, "utf8");
+  }
   writeVarint(writer, length);
   writeVarint(writer, tag);
+}
+
+/** False, and nothing is changed, where the text is long or has a character above `max`. */
+function writeShort(writer: ReverseWriter, text: string, max: number): boolean {
+  const { length } = text;
+  if (length > maxShort) return false;
+  reserve(writer, length);
+  const { buffer } = writer;
+  let { at } = writer;
+  for (let index = length - 1; index >= 0; index--) {
+    const code = text.charCodeAt(index);
+    if (code > max) return false;
+    at -= 1;
+    buffer[at] = code;
+  }
+  writer.at = at;
+  return true;
 }
 
 /** A field of type double. */

@@ -51,7 +51,6 @@ export interface Side {
   item: Part | "end" | undefined;
   flow: BodyFlow | undefined;
   hasBody: boolean;
-  isGrpc: boolean;
   /** Bytes may come where no body is: a tunnel's, or those of a response that nobody wants to see. */
   passesBytes: boolean;
   /** A message said so: no trailers follow. */
@@ -88,7 +87,6 @@ export function createSide(direction: Direction, configured: BodyMode): Side {
     item: undefined,
     flow: undefined,
     hasBody: false,
-    isGrpc: false,
     passesBytes: false,
     asksTrailers: false,
     isFinal: false,

@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ExtProcOptions, ExtProcStream } from "../../../../src/envoy/ext-proc/call.js";
 import type { Exchange, HeadersOutcome } from "../../../../src/envoy/ext-proc/exchange.js";
-import {
-  createExtProcService,
-  type ExtProcOptions,
-  type ExtProcService,
-  type ExtProcStream,
-} from "../../../../src/envoy/ext-proc/service.js";
+import { createExtProcService, type ExtProcService } from "../../../../src/envoy/ext-proc/service.js";
 import { goOn, goOnWithResponse, immediate, upperCase, verdicts } from "./exchanges.js";
 import { decodeResponse, encodeRequest, type Plain } from "./messages.js";
 

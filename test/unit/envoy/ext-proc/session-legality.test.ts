@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import type { BodyFlow } from "../../../../src/body/index.js";
 import type { HeadersOutcome } from "../../../../src/envoy/ext-proc/exchange.js";
 import type { BodyMode, Direction, Part } from "../../../../src/envoy/ext-proc/message.js";
-import { createSession, type Session } from "../../../../src/envoy/ext-proc/session.js";
+import {
+  endDone,
+  finish,
+  headersDone,
+  isIdle,
+  pushDone,
+  receive,
+  takeAnswers,
+} from "../../../../src/envoy/ext-proc/session.js";
+import { createSession, type Session, sideOf } from "../../../../src/envoy/ext-proc/session-state.js";
 import { envoySide, type FilterConfig, type Script } from "./envoy-side.js";
 import {
   body,
@@ -80,14 +89,14 @@ function outcomeOf(one: Wish): HeadersOutcome {
 
 /** Does one piece of work; false: there is none. */
 function step(session: Session, direction: Direction, wishes: Readonly<Record<Direction, Wish>>): boolean {
-  const work = session.work(direction);
+  const work = sideOf(session, direction).work;
   if (work === undefined) return false;
   if (work.kind === "headers") {
     const wished = wishes[direction];
     const { flow, ...others } = outcomeOf(wished);
-    session.headersDone(direction, { ...others, flow: work.hasBody ? flow : undefined });
-  } else if (work.kind === "push") session.pushDone(direction, work.flow.push(work.chunk) as never);
-  else session.endDone(direction, work.flow.end() as never);
+    headersDone(session, direction, { ...others, flow: work.hasBody ? flow : undefined });
+  } else if (work.kind === "push") pushDone(session, direction, work.flow.push(work.chunk) as never);
+  else endDone(session, direction, work.flow.end() as never);
   return true;
 }
 
@@ -114,12 +123,12 @@ describe("a session beside Envoy", () => {
             maxHeldBytes: 1e6,
           });
           const take = (): void => {
-            for (const answer of session.take()) envoy.take(answer);
+            for (const answer of takeAnswers(session)) envoy.take(answer);
           };
           const sendOne = (direction: Direction): boolean => {
             const part = envoy.send(direction);
             if (part === undefined) return false;
-            session.receive(incoming(part));
+            receive(session, incoming(part));
             return true;
           };
           const act = (choice: number): boolean => {
@@ -133,7 +142,7 @@ describe("a session beside Envoy", () => {
             for (let moved = true; moved; ) moved = [0, 1, 2, 3].some((choice) => act(choice));
           };
           drain();
-          session.finish();
+          finish(session);
           drain();
           take();
 
@@ -196,7 +205,7 @@ describe("a session beside Envoy", () => {
           const sent: Record<Direction, Part[]> = { request: [], response: [] };
           let isOver = false;
           const take = (): void => {
-            for (const answer of session.take()) {
+            for (const answer of takeAnswers(session)) {
               expect(isOver).toBe(false);
               if (answer.kind === "immediate") {
                 isOver = true;
@@ -211,7 +220,7 @@ describe("a session beside Envoy", () => {
           };
           for (const one of parts) {
             sent[one.direction].push(one);
-            session.receive(incoming(one));
+            receive(session, incoming(one));
             take();
             for (let left = schedule.next().value as number; left > 0; left--) {
               for (const direction of directions) step(session, direction, wishes);
@@ -222,7 +231,7 @@ describe("a session beside Envoy", () => {
             moved = directions.some((direction) => step(session, direction, wishes));
             take();
           }
-          expect(session.isIdle).toBe(true);
+          expect(isIdle(session)).toBe(true);
         },
       ),
       { numRuns: 3000 },

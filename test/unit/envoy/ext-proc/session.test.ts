@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { HeadersOutcome } from "../../../../src/envoy/ext-proc/exchange.js";
 import type { Answer, BodyMode, Part } from "../../../../src/envoy/ext-proc/message.js";
-import { createSession, type Session } from "../../../../src/envoy/ext-proc/session.js";
+import {
+  endDone,
+  finish,
+  headersDone,
+  isIdle,
+  pushDone,
+  receive,
+  takeAnswers,
+} from "../../../../src/envoy/ext-proc/session.js";
+import { createSession, type Session, sideOf } from "../../../../src/envoy/ext-proc/session-state.js";
 import {
   body,
   goOn,
@@ -50,11 +59,15 @@ function drive({
   });
   const work = (): void => {
     for (const direction of ["request", "response"] as const) {
-      for (let next = session.work(direction); next !== undefined; next = session.work(direction)) {
+      for (
+        let next = sideOf(session, direction).work;
+        next !== undefined;
+        next = sideOf(session, direction).work
+      ) {
         if (next.kind === "headers") {
-          session.headersDone(direction, direction === "request" ? onRequest : onResponse);
-        } else if (next.kind === "push") session.pushDone(direction, next.flow.push(next.chunk) as never);
-        else session.endDone(direction, next.flow.end() as never);
+          headersDone(session, direction, direction === "request" ? onRequest : onResponse);
+        } else if (next.kind === "push") pushDone(session, direction, next.flow.push(next.chunk) as never);
+        else endDone(session, direction, next.flow.end() as never);
       }
     }
   };
@@ -63,9 +76,9 @@ function drive({
     violations,
     send: (...parts) =>
       parts.map((part) => {
-        session.receive(incoming(part));
+        receive(session, incoming(part));
         work();
-        return session.take().map(shown);
+        return takeAnswers(session).map(shown);
       }),
   };
 }
@@ -236,7 +249,7 @@ describe("a request whose body has to be seen whole", () => {
       [],
       ["request_headers -etag", "request_body streamed:ABC. record"],
     ]);
-    expect(session.isIdle).toBe(true);
+    expect(isIdle(session)).toBe(true);
     const large = drive({ request: "FULL_DUPLEX_STREAMED", onRequest: flow("whole") });
     const answers = large.send(post, body("request", "x".repeat(150_000), true))[1] ?? [];
     expect(answers.map((answer) => answer.length)).toEqual([21, 65_558, 65_558, 18_958]);
@@ -290,8 +303,8 @@ describe("a body that is looked at as it comes", () => {
     for (const need of ["streamed", "whole"] as const) {
       const { send, session, violations } = drive({ onResponse: flow(need) });
       expect(send(post, ok)).toEqual([[asksResponse], []]);
-      session.finish();
-      expect(session.take().map(shown)).toEqual(["immediate violated:response:body_not_sent"]);
+      finish(session);
+      expect(takeAnswers(session).map(shown)).toEqual(["immediate violated:response:body_not_sent"]);
       expect(violations).toEqual(["response:body_not_sent"]);
     }
   });
@@ -355,11 +368,11 @@ describe("a body that is looked at as it comes", () => {
   it("ends at Envoy's half-close where no trailers are sent, but not with bytes that are held", () => {
     const { send, session } = drive({ request: "STREAMED", onRequest: flow("streamed", { held: 1 }) });
     send(post, body("request", "ab"));
-    session.finish();
-    const work = session.work("request");
+    finish(session);
+    const work = sideOf(session, "request").work;
     expect(work?.kind).toBe("end");
-    session.endDone("request", { kind: "go", bytes: Buffer.from("B"), edits: { remove: [], set: [] } });
-    expect(session.take().map(shown)).toEqual(["immediate violated:request:out_of_order"]);
+    endDone(session, "request", { kind: "go", bytes: Buffer.from("B"), edits: { remove: [], set: [] } });
+    expect(takeAnswers(session).map(shown)).toEqual(["immediate violated:request:out_of_order"]);
   });
 
   it("is refused by an immediate answer, whatever was let go on", () => {
@@ -427,8 +440,8 @@ describe("responses without a body, tunnels and local replies", () => {
   const bodyKnown = (setup: Setup, ...parts: readonly Part[]): boolean | undefined => {
     const { session, send } = drive(setup);
     send(...parts.slice(0, -1));
-    session.receive(incoming(parts.at(-1) as Part));
-    const work = session.work("response") ?? session.work("request");
+    receive(session, incoming(parts.at(-1) as Part));
+    const work = sideOf(session, "response").work ?? sideOf(session, "request").work;
     return work?.kind === "headers" ? work.hasBody : undefined;
   };
 
@@ -480,13 +493,13 @@ describe("responses without a body, tunnels and local replies", () => {
 
   it("may come before the request's body is over, and wait for what is decided on its headers", () => {
     const { session } = drive();
-    session.receive(incoming(post));
-    session.receive(incoming(ok));
-    expect(session.work("response")).toBeUndefined();
-    session.headersDone("request", goOnWithResponse);
-    expect(session.work("response")?.kind).toBe("headers");
-    session.headersDone("response", goOn);
-    expect(session.take().map(shown)).toEqual([asksResponse, "response_headers"]);
+    receive(session, incoming(post));
+    receive(session, incoming(ok));
+    expect(sideOf(session, "response").work).toBeUndefined();
+    headersDone(session, "request", goOnWithResponse);
+    expect(sideOf(session, "response").work?.kind).toBe("headers");
+    headersDone(session, "response", goOn);
+    expect(takeAnswers(session).map(shown)).toEqual([asksResponse, "response_headers"]);
   });
 
   it("are asked about also where no request was seen", () => {
