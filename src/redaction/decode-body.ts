@@ -27,7 +27,7 @@ export interface BodyDecoder {
   /** Gives what is decoded of this. Rejects with a DecodeError, after which it is over. */
   push(chunk: Uint8Array): Promise<Uint8Array>;
   end(): Promise<Uint8Array>;
-  /** Frees what the decoder holds; for bodies that are left before their end. */
+  /** Frees what the decoder holds; for bodies that are left before their end. At any time, more than once. */
   close(): void;
 }
 
@@ -133,6 +133,8 @@ function createLayer(coding: Coding, allows: (length: number) => boolean): BodyD
     stream = streamOf(coding, bytes);
     stream.on("readable", drain);
     stream.on("error", () => fail("malformed"));
+    // Left before its end: nobody waits for what does not come any more.
+    stream.on("close", done);
     // Before we ended it: there is something behind its end.
     stream.on("end", () => (isEnding ? done() : fail("malformed")));
   };
@@ -178,6 +180,7 @@ function createLayer(coding: Coding, allows: (length: number) => boolean): BodyD
       return taken();
     },
     close() {
+      fault ??= new DecodeError("malformed");
       stream?.destroy();
     },
   };

@@ -29,7 +29,7 @@ export interface CompiledDetectors {
   sieve(): Sieve | undefined;
   /**
    * For one body that is text in UTF-8 or any other form in which ASCII is itself; what is no UTF-8 stays as
-   * it is.
+   * it is. What begins as UTF-16 does, or as gzip, is malformed: it would be read as noise.
    */
   transform(): BodyTransform;
 }
@@ -155,7 +155,8 @@ function scannerOf(rules: readonly CompiledRule[]): HoldingScanner {
 /** The rest of a text, which does not keep all of the text in memory if it is a small part of it. */
 function apart(text: ByteString, from: number): ByteString {
   const rest = text.slice(from);
-  return text.length > 4 * rest.length ? inOnePiece(rest) : rest;
+  if (text.length < 256 || text.length <= 4 * rest.length) return rest;
+  return Buffer.from(rest, "latin1").toString("latin1");
 }
 
 /** The same text as one array of bytes: what was put together, or cut out, is slow to read byte by byte. */
@@ -163,14 +164,29 @@ function inOnePiece(text: ByteString): ByteString {
   return text.length < 64 ? text : Buffer.from(text, "latin1").toString("latin1");
 }
 
+/** Byte order marks of UTF-16, which count more than any charset (WHATWG Encoding, section 6), and the magic of gzip. */
+const unreadable: ReadonlySet<number> = new Set([0xfffe, 0xfeff, 0x1f8b]);
+
 function transformOf(scanner: HoldingScanner): BodyTransform {
   const { findings } = scanner;
+  /** The first byte, as long as there is no second. */
+  let first = -1;
+  let hasBegun = false;
+  const begin = (chunk: Uint8Array): void => {
+    const all = first < 0 ? chunk : Uint8Array.of(first, ...chunk.subarray(0, 1));
+    const [one = -1, two = -1] = all;
+    first = one;
+    hasBegun = two >= 0;
+    if (hasBegun && unreadable.has(one * 256 + two))
+      throw new RedactionError("malformed", "the body is no text");
+  };
   return {
     findings,
     get heldBytes() {
       return scanner.heldBytes;
     },
     push: (chunk) => {
+      if (!hasBegun) begin(chunk);
       const had = scanner.heldBytes;
       const before = findingCount();
       const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
 import type { Scanners } from "./json-plan.js";
-import type { JsonRedactor } from "./json-transform.js";
+import type { JsonRedactor } from "./redactor.js";
 import { RedactionError, type TextScanner } from "./transform.js";
 
 /** The data of one event after the other, its lines joined by line feeds. */
@@ -21,8 +21,8 @@ type Kind = "json" | "text" | "whole" | undefined;
 const maxHeld = 65_536;
 
 /**
- * Data that begins like a JSON object or array is one, and malformed otherwise. A string or number is JSON if all of it is.
- * Anything else, `[DONE]` too, is text: `scanners` look at it, field rules do not.
+ * Data that begins like a JSON object or array is one, and malformed otherwise. A string or number is JSON if
+ * all of it is. Anything else, `[DONE]` too, is text: `scanners` look at it, field rules do not.
  */
 export function createEventValue(
   document: JsonRedactor,
@@ -69,6 +69,7 @@ export function createEventValue(
         if (kind === undefined) {
           beginning = (beginning + text).replace(idle, "$1");
           kind = kindOf(beginning);
+          if (kind !== undefined) beginning = "";
         }
         if (held.length > maxHeld) {
           if (/^\s*"/.test(held))

@@ -3,19 +3,22 @@ import type { ByteString } from "../attributes/index.js";
 import { createEventLines } from "./event-lines.js";
 import { createEventValue } from "./event-value.js";
 import type { Scanners } from "./json-plan.js";
-import type { JsonRedactor, Redactor } from "./json-transform.js";
+import type { JsonRedactor, Redactor } from "./redactor.js";
 import { RedactionError, type TextScanner } from "./transform.js";
 
 /** Bytes of other lines between the data lines of one event that are held. */
 const maxGap = 65_536;
 
+/** Bytes that are read at once: what is held of a piece keeps all of it in memory. */
+const maxPiece = 16_384;
+
 const defaultBreak = "\ndata: ";
 const lastTerminator = /(?:\r\n|\r|\n)$/;
 
 /**
- * Server-sent events: the data of each, its lines joined, is redacted as JSON by `document` or as text by `scanners`, which
- * look at comments and other fields too, line by line. No event is held: its data goes on as it is redacted.
- * `findings`: those of `document`.
+ * Server-sent events: the data of each, its lines joined, is redacted as JSON by `document` or as text by
+ * `scanners`, which look at comments and other fields too, line by line. No event is held: its data goes on
+ * as it is redacted. `findings`: those of `document`.
  */
 export function createEventsRedactor(
   document: JsonRedactor,
@@ -151,12 +154,15 @@ export function createEventsRedactor(
   return {
     push(chunk) {
       if (isOver) return chunk;
-      const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       return guarded(() => {
-        // Where it leaves off it looks for the end of the event, line by line, and the rest passes.
-        for (const line of letsGo ? text.split(/(?<=[\r\n])/) : [text]) {
-          if (isOver) out += line;
-          else lines.push(line);
+        for (let at = 0; at < bytes.length; at += maxPiece) {
+          const text = bytes.toString("latin1", at, Math.min(at + maxPiece, bytes.length));
+          // Where it leaves off it looks for the end of the event, line by line, and the rest passes.
+          for (const line of letsGo ? text.split(/(?<=[\r\n])/) : [text]) {
+            if (isOver) out += line;
+            else lines.push(line);
+          }
         }
       });
     },

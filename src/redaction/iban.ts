@@ -1,7 +1,7 @@
 import type { ByteString } from "../attributes/index.js";
 import { byteBefore, type Detector, isAlphanumeric, isDigit, seeking, undecided } from "./detector.js";
 
-/** Characters of an IBAN by its country: the registry of ISO 13616, release 99. */
+/** Characters of an IBAN by its country: the registry of ISO 13616, release 100. Territories use their country's code. */
 export const ibanLengths: ReadonlyMap<string, number> = new Map(
   (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 " +

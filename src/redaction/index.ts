@@ -9,10 +9,11 @@ export { type CompiledDetectors, compileDetectors, type HoldingScanner } from ".
 export { createEventsRedactor } from "./events.js";
 export { formatPath, type PathResult, parsePath } from "./json-path.js";
 export { compileJson, type JsonOptions, type JsonPlan, type Scanners } from "./json-plan.js";
-export { createJsonRedactor, type JsonRedactor, type Redactor } from "./json-transform.js";
+export { createJsonRedactor } from "./json-transform.js";
 export { createLinesRedactor } from "./ndjson.js";
 export { compileNumberReader, type Framing, type NumberReader } from "./number-reader.js";
 export { checkPattern } from "./pattern.js";
+export type { JsonRedactor, Redactor } from "./redactor.js";
 export {
   type DetectorName,
   type DetectorRule,

@@ -5,6 +5,10 @@ import type { FieldRule, PathStep } from "./rules.js";
 export interface PathState {
   /** Rules whose path ends here, in order. */
   readonly accepts: readonly number[];
+  /** Some path ends here. */
+  readonly isEnd: boolean;
+  /** Where names of no path lead, once somebody asked. */
+  others: PathState | undefined;
   /** No rule ends here or below. */
   readonly isDead: boolean;
   /** Some rule could remove a child. */
@@ -27,9 +31,13 @@ export interface PathAutomaton {
   nameOfText(text: string): number;
   /** Bytes of the longest name, each at most six bytes in JSON. */
   readonly maxNameBytes: number;
+  /** 1 by `nameHint`: some name may be what has it. */
+  readonly nameHints: Uint8Array;
 }
 
-/** States that are kept. More than these a document reaches only by many `..`, and they are made again then. */
+/**
+ * States that are kept. More than these a document reaches only by many `..`, and they are made again then.
+ */
 const maxStates = 4_096;
 
 interface Node extends PathState {
@@ -109,7 +117,10 @@ export function compilePaths(rules: readonly FieldRule[]): PathAutomaton {
       if (known !== undefined) return known;
       const text = nameBytes[name];
       const to = next(node, (step) => step.kind === "member" && step.name === text);
-      if (to.isKept) node.members[slot] = to;
+      if (to.isKept) {
+        node.members[slot] = to;
+        if (name < 0) node.others = to;
+      }
       return to;
     },
     item(state, index) {
@@ -125,13 +136,15 @@ export function compilePaths(rules: readonly FieldRule[]): PathAutomaton {
     nameOfBytes(bytes, from, to) {
       const candidates = byLength[to - from];
       if (candidates === undefined) return -1;
-      for (const candidate of candidates) {
-        if (equals(candidate.bytes, bytes, from)) return candidate.name;
+      for (let at = 0; at < candidates.length; at++) {
+        const { bytes: expected, name } = candidates[at] as NamedBytes;
+        if (equals(expected, bytes, from)) return name;
       }
       return -1;
     },
     nameOfText: (text) => names.get(text) ?? -1,
     maxNameBytes: byLength.length - 1,
+    nameHints: hintsOf(names),
   };
 }
 
@@ -153,6 +166,8 @@ function describe(
   const isDead = reached.length === 0;
   return {
     accepts,
+    isEnd: accepts.length > 0,
+    others: undefined,
     isDead,
     removesChildren,
     readsNames,
@@ -161,6 +176,17 @@ function describe(
     items: [],
     isKept: false,
   };
+}
+
+/** Of a name's first byte and its length in bytes, for a table of 256. An empty name has none: give any. */
+export function nameHint(first: number, length: number): number {
+  return (length === 0 ? 0 : first ^ (length << 3)) & 0xff;
+}
+
+function hintsOf(names: ReadonlyMap<string, number>): Uint8Array {
+  const hints = new Uint8Array(256);
+  for (const name of names.keys()) hints[nameHint(name.charCodeAt(0), name.length)] = 1;
+  return hints;
 }
 
 interface NamedBytes {

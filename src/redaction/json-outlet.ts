@@ -1,15 +1,18 @@
 import { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
+import { createPassed } from "./json-passed.js";
 import { RedactionError } from "./transform.js";
 
 /**
- * What goes on of a body that is read chunk by chunk: slices of the chunks as they are, but for a region that is marked
- * while its fate is open, stretches that are closed, and texts that are put between.
+ * What goes on of a body that is read chunk by chunk: slices of the chunks as they are, but for a region that
+ * is marked while its fate is open, stretches that are closed, and texts that are put between.
  */
 export interface Outlet {
   begin(chunk: Buffer): void;
   /** The chunk, one character a byte. */
   text(): ByteString;
+  /** A part of that. */
+  slice(from: number, to: number): ByteString;
   /** What follows waits for `keep`, `drop` or `replace`. One region at a time. */
   mark(at: number): void;
   readonly isMarked: boolean;
@@ -30,6 +33,9 @@ export interface Outlet {
   readonly heldBytes: number;
 }
 
+/** A slice by itself costs as much as so many bytes of all of a chunk. */
+const sliceBytes = 1_024;
+
 /** Bytes between two values, or of a key, that are held at most. */
 const maxHeld = 65_536;
 
@@ -39,8 +45,8 @@ const nothing: Buffer = Buffer.alloc(0);
 export function createOutlet(): Outlet {
   let chunk = nothing;
   let chunkText: ByteString | undefined;
-  /** What goes on of this chunk so far, but for the stretch from `from` on. */
-  let passed: ByteString = "";
+  /** How often slices were asked for. */
+  let asked = 0;
   /** What is before it in the chunk was dealt with. */
   let from = 0;
   let mark = -1;
@@ -48,28 +54,25 @@ export function createOutlet(): Outlet {
   let heldLength = 0;
   let closed = false;
 
-  // Slices of one text and one copy at the end: many small buffers are slow to make and to join.
   const text = (): ByteString => {
-    chunkText ??= chunk.toString("latin1");
+    chunkText ??= chunk.toString("latin1", 0, chunk.length);
     return chunkText;
   };
+  const passed = createPassed(text);
   const flush = (to: number): void => {
-    if (to > from) passed += text().slice(from, to);
+    if (to > from) passed.stretch(from, to);
     from = to;
   };
   const putHeld = (length: number): void => {
-    if (length > 0) passed += held.toString("latin1", 0, length);
+    if (length > 0) passed.put(held.toString("latin1", 0, length));
     heldLength = 0;
-  };
-  const put = (written: ByteString): void => {
-    passed += written;
   };
   const hold = (): void => {
     const bytes = chunk.subarray(mark);
     const needed = heldLength + bytes.length;
     if (needed > maxHeld) throw new RedactionError("too_long", "a key of the json is too long to be held");
     if (needed > held.length) {
-      const grown = Buffer.alloc(Math.max(needed, held.length * 2, 64));
+      const grown = Buffer.alloc(Math.min(maxHeld, Math.max(needed, held.length * 2, 64)));
       held.copy(grown, 0, 0, heldLength);
       held = grown;
     }
@@ -82,9 +85,16 @@ export function createOutlet(): Outlet {
     begin(next) {
       chunk = next;
       chunkText = undefined;
+      asked = 0;
       from = 0;
     },
     text,
+    slice(start, end) {
+      // All at once where there are many.
+      if (chunkText === undefined && ++asked * sliceBytes <= chunk.length)
+        return chunk.toString("latin1", start, end);
+      return text().slice(start, end);
+    },
     mark(at) {
       mark = at;
     },
@@ -107,7 +117,7 @@ export function createOutlet(): Outlet {
       const fromHeld = Math.min(kept, heldLength);
       putHeld(fromHeld);
       flush(mark + kept - fromHeld);
-      put(written);
+      passed.put(written);
       mark = -1;
       from = at;
     },
@@ -122,18 +132,13 @@ export function createOutlet(): Outlet {
       closed = false;
       from = at;
     },
-    put,
+    put: passed.put,
     finish() {
-      // Nothing was changed before: the chunk itself.
-      let rest = nothing;
       if (!closed) {
-        const to = mark < 0 ? chunk.length : mark;
-        if (passed === "") rest = chunk.subarray(from, to);
-        else flush(to);
+        flush(mark < 0 ? chunk.length : mark);
         if (mark >= 0) hold();
       }
-      const all = passed === "" ? rest : Buffer.from(passed, "latin1");
-      passed = "";
+      const all = passed.take(chunk);
       chunk = nothing;
       chunkText = undefined;
       from = 0;

@@ -15,8 +15,8 @@ const bareName = /[^\s.[\]'"*?@(),:$\\]+/y;
 const digits = /\d+/y;
 
 /**
- * Reads `$.a.b`, `$['a b']`, `$.items[*].x`, `$.list[0]`, `$..ssn`, `$..*`: RFC 9535's names, items and wildcards,
- * without negative items, slices, lists and filters. `$` alone is the whole document.
+ * Reads `$.a.b`, `$['a b']`, `$.items[*].x`, `$.list[0]`, `$..ssn`, `$..*`: RFC 9535's names, items and
+ * wildcards, without negative items, slices, lists and filters. `$` alone is the whole document.
  */
 export function parsePath(text: string): PathResult {
   if (!text.startsWith("$")) return { message: "a path begins with `$`", column: 1 };

@@ -1,32 +1,22 @@
 import type { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
 import { encodeCodePoint, escapes, replacementCharacter } from "./json-string.js";
+import { endOfPlain } from "./json-token.js";
 
 /** Reads the inside of JSON strings that have escapes or are cut. Chunks hold whole characters. */
 export interface StringReader {
   /** Behind an opening quote. Without `collects` the pieces are not told. */
   begin(collects: boolean): void;
-  /** Reads from `at` on; gives where the closing quote, the end of the chunk or a byte that may not be there is. */
+  /**
+   * Reads from `at` on; gives where the closing quote, the end of the chunk or a byte that may not be there
+   * is.
+   */
   read(chunk: Buffer, at: number): number;
 }
 
 const inText = 0;
 const behindBackslash = 1;
 const inHex = 2;
-
-/** 1 for bytes that do not stand for themselves in a string: quote, backslash and control characters. */
-export const endsPlain: Uint8Array = new Uint8Array(256);
-endsPlain.fill(1, 0, 0x20);
-endsPlain[0x22] = 1;
-endsPlain[0x5c] = 1;
-
-/** Where a run of characters that stand for themselves ends: at a quote, backslash, control character or the end. */
-export function endOfPlain(chunk: Buffer, from: number): number {
-  const end = chunk.length;
-  let at = from;
-  while (at < end && endsPlain[chunk[at] as number] === 0) at++;
-  return at;
-}
 
 /** `take` gets each piece, its text and how it was written; half a surrogate pair is U+FFFD. */
 export function createStringReader(take: (text: ByteString, raw: ByteString) => void): StringReader {

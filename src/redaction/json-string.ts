@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { ByteString } from "../attributes/index.js";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what is meant
@@ -22,6 +23,11 @@ export function encodeString(text: ByteString): ByteString {
 
 function escaped(char: string): string {
   return short.get(char) ?? `\\u00${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+}
+
+/** The same text in memory of its own: a slice keeps in memory all that it was cut from. */
+export function ownText(text: ByteString): ByteString {
+  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /** The character of a one-letter escape, by the letter's code. */
@@ -50,8 +56,8 @@ export function encodeCodePoint(code: number): ByteString {
 }
 
 /**
- * Follows a text and what became of it, and gives the inside of the JSON string that holds the latter: as it was
- * written up to the first difference, written anew behind it.
+ * Follows a text and what became of it, and gives the inside of the JSON string that holds the latter: as it
+ * was written up to the first difference, written anew behind it.
  */
 export interface Aligner {
   /** A piece of the string: its text, and how it was written. Pieces of one character are not cut. */
@@ -60,6 +66,9 @@ export interface Aligner {
   target(text: ByteString): ByteString;
   end(): ByteString;
 }
+
+/** Of longer texts a part is kept as a copy. */
+const maxKept = 4_096;
 
 /** Holds what was told of the one and not yet of the other. */
 export function createAligner(): Aligner {
@@ -79,7 +88,8 @@ export function createAligner(): Aligner {
         out += decoded.slice(0, same);
         waiting = waiting.slice(same);
         if (same < decoded.length) {
-          piece.decoded = decoded.slice(same);
+          const rest = decoded.slice(same);
+          piece.decoded = decoded.length > maxKept ? ownText(rest) : rest;
           differs = waiting !== "";
           break;
         }
@@ -104,7 +114,9 @@ export function createAligner(): Aligner {
 
   return {
     source(decoded, raw) {
-      if (!differs) pieces.push({ decoded, raw, isPlain: decoded === raw });
+      if (differs) return;
+      const isPlain = decoded === raw;
+      pieces.push({ decoded, raw: isPlain ? "" : raw, isPlain });
     },
     target(text) {
       waiting += text;

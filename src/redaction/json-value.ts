@@ -1,11 +1,14 @@
 import { createHmac, type Hmac } from "node:crypto";
 import { type ByteString, toBytes } from "../attributes/index.js";
 import { formatPath } from "./json-path.js";
-import { createAligner, encodeString } from "./json-string.js";
+import { createAligner, encodeString, ownText } from "./json-string.js";
 import type { FieldRule } from "./rules.js";
 import type { TextScanner } from "./transform.js";
 
-/** Takes the text of a value piece by piece, and gives the JSON that stands in its place. Whole characters only. */
+/**
+ * Takes the text of a value piece by piece, and gives the JSON that stands in its place. Whole characters
+ * only.
+ */
 export interface ValueWriter {
   /** `raw`: how the piece was written. */
   push(text: ByteString, raw: ByteString): ByteString;
@@ -27,6 +30,9 @@ export interface ValueAction {
 
 /** Characters that stand for a masked value that has no text. */
 const maskLength = 4;
+
+/** Of longer texts a part is kept as a copy. */
+const maxKept = 256;
 
 /** Bytes that are hashed at once. */
 const hashBlock = 4_096;
@@ -84,8 +90,8 @@ function fixedWriter(json: ByteString): ValueWriter {
 }
 
 /**
- * Keeps characters (code points) at the ends where they are no more than half of the text, otherwise none. Holds the text
- * only while that is open, then the last ones.
+ * Keeps characters (code points) at the ends where they are no more than half of the text, otherwise none.
+ * Holds the text only while that is open, then the last ones.
  */
 function maskWriter(keepFirst: number, keepLast: number, mask: ByteString): ValueWriter {
   const shortest = 2 * (keepFirst + keepLast);
@@ -107,7 +113,8 @@ function maskWriter(keepFirst: number, keepLast: number, mask: ByteString): Valu
       }
       const masked = heldCount - keepLast;
       if (masked <= 0) return out;
-      held = held.slice(offsetOf(held, masked));
+      const last = held.slice(offsetOf(held, masked));
+      held = text.length > maxKept ? ownText(last) : last;
       heldCount = keepLast;
       return out + mask.repeat(masked);
     },

@@ -1,9 +1,12 @@
 import { Buffer } from "node:buffer";
-import type { JsonRedactor, Redactor } from "./json-transform.js";
+import type { JsonRedactor, Redactor } from "./redactor.js";
 
 const lineFeed: Buffer = Buffer.from("\n");
 
-/** One JSON document in each line, as `document` redacts it; blank lines pass. A line need not be held, however long. */
+/**
+ * One JSON document in each line, as `document` redacts it; blank lines pass. A line need not be held,
+ * however long.
+ */
 export function createLinesRedactor(document: JsonRedactor): Redactor {
   const endLine = (parts: Uint8Array[]): void => {
     if (!document.isBlank) parts.push(document.end());

@@ -2,7 +2,9 @@ import { Buffer } from "node:buffer";
 import { compilePaths, type PathState } from "./json-automaton.js";
 import type { PathStep } from "./rules.js";
 
-/** How JSON texts follow each other in a body: one alone, one in each line, or one in each server-sent event. */
+/**
+ * How JSON texts follow each other in a body: one alone, one in each line, or one in each server-sent event.
+ */
 export type Framing = "json" | "ndjson" | "events";
 
 /** Reads a number out of a body as it comes, however it is cut; keeps a few bytes. Never throws. */
@@ -15,9 +17,9 @@ export interface NumberReader {
 }
 
 /**
- * Makes readers of the number at a path. Where several values stand at it, in one JSON text or in several, the last that
- * is a number counts: token counts come in the last event, and all before have none, or `null`. Nothing is checked that
- * need not be: in a body that is no JSON there may be a number all the same.
+ * Makes readers of the number at a path. Where several values stand at it, in one JSON text or in several,
+ * the last that is a number counts: token counts come in the last event, and all before have none, or `null`.
+ * Nothing is checked that need not be: in a body that is no JSON there may be a number all the same.
  */
 export function compileNumberReader(path: readonly PathStep[]): (framing: Framing) => NumberReader {
   const automaton = compilePaths([{ name: "", path, action: { kind: "hash" } }]);

@@ -112,6 +112,8 @@ function jwtAt(text: ByteString, at: number, final: boolean): number {
       if (byte !== "eyJ".charCodeAt(i - at)) return 0;
     } else if (byte === 46) {
       if (dots === 0 && !isHeader(text.slice(at, i))) return 0;
+      // A fourth and a fifth part are not empty.
+      if (dots > 2 && text.charCodeAt(i - 1) === 46) return i - at - 1;
       if (dots === 4) return i - at;
       dots++;
     } else if (byte < 0 || base64url[byte] !== 1) {

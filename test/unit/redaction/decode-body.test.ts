@@ -94,6 +94,23 @@ describe("encoded bodies", () => {
     expect(await faultOf("gzip, gzip", bomb)).toBe("ratio");
   });
 
+  it("is left anywhere, and decodes nothing any more", async () => {
+    for (const [encoding, body] of bodies) {
+      const decoder = createBodyDecoder(readEncodings([encoding]) ?? [], 100);
+      const waiting = decoder.push(body.subarray(0, body.length - 9)).catch((error: unknown) => error);
+      decoder.close();
+      decoder.close();
+      expect(await waiting).toBeInstanceOf(DecodeError);
+      await expect(decoder.push(body)).rejects.toThrow(DecodeError);
+      await expect(decoder.end()).rejects.toThrow(DecodeError);
+      const ending = createBodyDecoder(readEncodings([encoding]) ?? [], 100);
+      await ending.push(body.subarray(0, 20));
+      const last = ending.end().catch((error: unknown) => error);
+      ending.close();
+      expect(await last).toBeInstanceOf(DecodeError);
+    }
+  });
+
   it("knows none but gzip, deflate and br, and at most three of them", () => {
     expect(readEncodings(["zstd"])).toBeUndefined();
     expect(readEncodings(["gzip", "aes128gcm"])).toBeUndefined();

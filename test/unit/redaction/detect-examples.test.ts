@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { ibanLengths } from "../../../src/redaction/iban.js";
 import {
   checkPattern,
   compileDetectors,
@@ -19,6 +21,8 @@ import {
   stripe,
   through,
 } from "./detect-samples.js";
+
+const grouped = (text: string): string => (text.match(/.{1,4}/g) ?? []).join(" ");
 
 function redact(what: DetectorRule["what"], text: string): string {
   const detectors = compileDetectors([{ name: "it", what, action: "redact", replacement: "#" }]);
@@ -91,6 +95,12 @@ const table: Record<DetectorName, readonly (readonly [text: string, redacted: st
     [jwt, "#"],
     [`cookie=${jwt}; path=/`, "cookie=#; path=/"],
     [`${jwt}.`, "#."],
+    [`${jwt}..com`, "#..com"],
+    [`${jwt}...`, "#..."],
+    [`${jwt}.part`, "#"],
+    [`${jwt}.part.tag.`, "#."],
+    [`${jwt}.part..`, "#.."],
+    ["eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVy.dGFn", "#"],
     ["eyJhbGciOiJub25lIn0.e30.", "#"],
     ["eyJub3QiOiJhIn0.e30.abc", "eyJub3QiOiJhIn0.e30.abc"],
     ["eyJhbGciOiJub25lIn0.e30", "eyJhbGciOiJub25lIn0.e30"],
@@ -124,6 +134,31 @@ const table: Record<DetectorName, readonly (readonly [text: string, redacted: st
 describe.each(Object.entries(table))("the detector %s", (detector, rows) => {
   it.each(rows)("makes of %j: %j", (text, redacted) => {
     expect(redact({ detector: detector as DetectorName }, text)).toBe(redacted);
+  });
+});
+
+/** An IBAN of this country with check digits of MOD 97-10 (ISO/IEC 7064). */
+function ibanOf(country: string, length: number): string {
+  const account = "7A20".repeat(8).slice(0, length - 4);
+  const digits = `${account}${country}00`.replace(/[A-Z]/g, (letter) => String(Number.parseInt(letter, 36)));
+  return country + String(98n - (BigInt(digits) % 97n)).padStart(2, "0") + account;
+}
+
+describe("an IBAN", () => {
+  it.each([...ibanLengths])("of %s has %i characters, no more and no less", (country, length) => {
+    for (const written of [ibanOf(country, length), grouped(ibanOf(country, length))]) {
+      expect(redact({ detector: "iban" }, `to ${written}.`)).toBe("to #.");
+    }
+    for (const other of [ibanOf(country, length - 1), ibanOf(country, length + 1)]) {
+      expect(redact({ detector: "iban" }, other)).toBe(other);
+    }
+  });
+
+  it("is of one of the 89 countries of the registry, territories having their country's", () => {
+    expect(ibanLengths.size).toBe(89);
+    for (const country of ["US", "GG", "JE", "RE", "GF", "AX", "MA", "DZ"]) {
+      expect(ibanLengths.has(country)).toBe(false);
+    }
   });
 });
 
@@ -221,6 +256,33 @@ describe("a rule that denies", () => {
     const transform = detectors.transform();
     expect(transform.push(Buffer.from("4111111111111111"))).toHaveLength(0);
     expect(() => transform.end()).toThrow(RedactionError);
+  });
+});
+
+describe("a body", () => {
+  it.each([
+    ["UTF-16, little endian", Buffer.from("\ufeff4111111111111111", "utf16le")],
+    ["UTF-16, big endian", Buffer.from("\ufeff4111111111111111", "utf16le").swap16()],
+    ["gzip that nobody told of", gzipSync("4111111111111111")],
+  ])("of %s is refused, since nothing would be found in it", (_, body) => {
+    for (const size of [1, body.length]) {
+      const transform = everything.transform();
+      const push = (): void => {
+        transform.push(Buffer.alloc(0));
+        for (let at = 0; at < body.length; at += size) transform.push(body.subarray(at, at + size));
+      };
+      expect(push).toThrow(expect.objectContaining({ fault: "malformed" }));
+    }
+  });
+
+  it("of another form passes, a byte order mark of UTF-8 too", () => {
+    for (const begin of ["\xef\xbb\xbf", "\xff", "\xff\xfb", "\0", "\x1f", ""]) {
+      const body = Buffer.from(`${begin} 4111111111111111`, "latin1");
+      for (const chunks of [[body], Array.from(body, (byte) => Uint8Array.of(byte))]) {
+        expect(through(everything, chunks).out.toString("latin1")).toBe(`${begin} [card]`);
+      }
+    }
+    expect(through(everything, [Uint8Array.of(0xff)]).out).toEqual(Buffer.of(0xff));
   });
 });
 

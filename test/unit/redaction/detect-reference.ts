@@ -81,7 +81,7 @@ const tokens: readonly RegExp[] = [
 ];
 
 function jwtLength(text: string, at: number): number {
-  const found = /^(eyJ[\w-]*)\.[\w-]*\.[\w-]*(?:\.[\w-]+(?:\.[\w-]*)?)?/.exec(text.slice(at));
+  const found = /^(eyJ[\w-]*)\.[\w-]*\.[\w-]*(?:\.[\w-]+){0,2}/.exec(text.slice(at));
   if (found === null || /[\w-]/.test(text.charAt(at - 1))) return 0;
   const header = Buffer.from(found[1] ?? "", "base64url").toString("latin1");
   return /^\{".*"alg"\s*:.*\}$|^\{"alg"\s*:.*\}$/s.test(header) ? found[0].length : 0;

@@ -230,6 +230,7 @@ describe("bytes in which nothing is found", () => {
   it("pass unchanged, whatever they are", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), places, (bytes, cuts) => {
+        fc.pre(!/^(?:fffe|feff|1f8b)/.test(Buffer.from(bytes).toString("hex")));
         const { out, findings } = through(everything, cutAt(bytes, cuts));
         fc.pre(Object.keys(findings).length === 0);
         expect(out).toEqual(Buffer.from(bytes));

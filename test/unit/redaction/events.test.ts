@@ -141,6 +141,20 @@ describe("server-sent events", () => {
     ],
     ["looks at comments and other fields", [], true, ": 441\nid: 442\nfoo\n\n", ": <n >\nid: <n >\nfoo\n\n"],
     ["passes a byte order mark", ["$.a"], false, '\ufeffdata: {"a":"x"}\n\n', '\ufeffdata: {"a":"*"}\n\n'],
+    [
+      "takes for text what no reader of JSON takes for it",
+      ["$.a"],
+      false,
+      'data: \u00a0{"a":"x"}\n\ndata: \ufeff{"a":"x"}\n\n\ufeffdata: {"a":"x"}\n\nDATA: {"a":"x"}\n\n',
+      'data: \u00a0{"a":"x"}\n\ndata: \ufeff{"a":"x"}\n\n\ufeffdata: {"a":"x"}\n\nDATA: {"a":"x"}\n\n',
+    ],
+    [
+      "joins lines that end in different ways",
+      ["$.a"],
+      false,
+      'data: {"a":\rdata: "x",\r\ndata:\ndata:  "b":1}\r\r',
+      'data: {"a":\rdata: "*",\r\ndata:\ndata:  "b":1}\r\r',
+    ],
     ["takes a stream that ends within an event", ["$.a"], false, 'data: {"a":"x"}', 'data: {"a":"*"}'],
     [
       "takes arrays",

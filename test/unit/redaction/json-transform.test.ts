@@ -170,6 +170,18 @@ describe("JSON fields", () => {
     ["passes an empty body", [rule("$.a")], "", ""],
     ["masks the whole document", [rule("$")], "123", '"***"'],
     [
+      "tells names of one length and one first letter from each other, the empty and long ones too",
+      [rule("$.cat"), rule("$['']"), rule(`$.${"n".repeat(300)}`)],
+      `{"c":"x","cot":"x","cat":"x","":"x","${"n".repeat(299)}m":"x","${"n".repeat(300)}":"x"}`,
+      `{"c":"x","cot":"x","cat":"*","":"*","${"n".repeat(299)}m":"x","${"n".repeat(300)}":"*"}`,
+    ],
+    [
+      "reads literals and numbers at the end of what is there",
+      [rule("$[9]")],
+      "[true,false,null,-0.5e+10,0,12,1E5,[false],null,true]",
+      '[true,false,null,-0.5e+10,0,12,1E5,[false],null,"****"]',
+    ],
+    [
       "has no ordinary names",
       [rule("$.__proto__"), rule("$.constructor")],
       '{"__proto__":"x","constructor":"x","toString":"x"}',
@@ -178,6 +190,35 @@ describe("JSON fields", () => {
   ])("%s", (_, rules, body, expected) => {
     expect(run(rules, body)).toBe(expected);
     expect(run(rules, body, everyCut(body))).toBe(expected);
+  });
+
+  it("changes few values of a body and many in the same way", () => {
+    const rules = [rule("$[*].card", { ...stars, keepLast: 4 }), rule("$[*].ssn", { kind: "remove" })];
+    const text = fc.string({
+      unit: fc.constantFrom("a", "é", '"', "\\", "\u{1f600}", "\n", "7"),
+      maxLength: 60,
+    });
+    const item = fc.record({ card: text, note: text, ssn: text }, { requiredKeys: [] });
+    fc.assert(
+      fc.property(
+        fc.array(item, { maxLength: 50 }),
+        fc.array(fc.nat(4_000), { maxLength: 3 }),
+        (items, cuts) => {
+          const masked = items.map(({ card, note }) => {
+            const characters = [...(card ?? "")];
+            const shown = characters.length < 8 ? 0 : 4;
+            const stop = characters.length - shown;
+            const mask = characters.map((char, at) => (at < stop ? "*" : char)).join("");
+            return { ...(card === undefined ? {} : { card: mask }), ...(note === undefined ? {} : { note }) };
+          });
+          const body = JSON.stringify(items);
+          const whole = run(rules, body);
+          expect(JSON.parse(whole)).toEqual(masked);
+          expect(run(rules, body, cuts)).toBe(whole);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it("hashes a text and a number by their own text, and others by their canonical JSON", () => {
