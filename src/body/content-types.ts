@@ -44,3 +44,50 @@ export function isJsonType(type: string): boolean {
     (type.startsWith("application/") && type.endsWith("+json"))
   );
 }
+
+/** The names that one JSON document in each line goes by. */
+const lines: ReadonlySet<string> = new Set([
+  "application/x-ndjson",
+  "application/ndjson",
+  "application/jsonl",
+  "application/x-jsonl",
+  "application/jsonlines",
+  "application/x-jsonlines",
+  "application/json-lines",
+  "application/stream+json",
+  "application/x-json-stream",
+  "text/x-ndjson",
+  "text/ndjson",
+  "text/jsonl",
+]);
+
+/** Whether a media type says that each line of a body is a JSON document. */
+export function isLinesType(type: string): boolean {
+  return lines.has(type);
+}
+
+/** Those in which ASCII is itself: in any other a body reads as noise. */
+const charsets: ReadonlySet<string> = new Set([
+  "utf-8",
+  "utf8",
+  "us-ascii",
+  "ascii",
+  "iso-8859-1",
+  "iso-8859-15",
+  "latin1",
+  "windows-1250",
+  "windows-1251",
+  "windows-1252",
+]);
+
+/** Whether the charset that the content type names, if it names one, can be read. */
+export function hasReadableCharset(headers: ReadonlyMap<string, readonly ByteString[]>): boolean {
+  try {
+    return (headers.get("content-type") ?? []).every((line) => {
+      const charset = parseMediaType(line).parameters.get("charset");
+      return charset === undefined || charsets.has(charset.toLowerCase());
+    });
+  } catch {
+    return false;
+  }
+}

@@ -61,6 +61,12 @@ export function chainFlows(
   return {
     need: flows.some(({ need }) => need === "whole") ? "whole" : "streamed",
     headEdits: noHeaderEdits,
+    untrueTrailers: flows.flatMap(({ untrueTrailers = [] }) => untrueTrailers),
+    get heldBytes() {
+      let bytes = 0;
+      for (const flow of flows) bytes += flow.heldBytes ?? 0;
+      return bytes;
+    },
     push(chunk) {
       if (refused !== undefined) return { kind: "refuse", refusal: refused };
       return guarded(() => {
@@ -104,7 +110,10 @@ function guarded<Step>(work: () => Step | Promise<Step>, onFault: () => Step): S
   }
 }
 
-/** A flow on trial: the body passes as it is, and `onRefusal` hears what would have been. */
+/**
+ * A flow on trial: the body passes as it is, also where what is kept for the trial has no room, and
+ * `onRefusal` hears what would have been.
+ */
 export function onTrial(flow: BodyFlow, onRefusal: (refusal: BodyRefusal) => void): BodyFlow {
   let isOver = false;
   const heed = (step: FlowStep | LastStep): void => {

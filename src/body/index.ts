@@ -1,3 +1,5 @@
+export { type BodyBudget, type BudgetObserver, createBodyBudget } from "./budget.js";
+export { integrityFields } from "./changed-headers.js";
 export { type CompiledBodyPolicy, compileBodyPolicy, regoPoliciesOf } from "./compile-body-policy.js";
 export { completeBodyPolicy, parseBodyPolicy } from "./parse-body-policy.js";
 export { type BodyPlanPorts, createBodyPlan } from "./plan.js";

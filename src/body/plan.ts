@@ -1,11 +1,12 @@
 import type { Provider } from "../engine/index.js";
+import { type BodyBudget, type BudgetedFlow, withinBudget } from "./budget.js";
 import type { CompiledBodyPolicy } from "./compile-body-policy.js";
 import type { PlannedPolicy } from "./planned-policy.js";
 import { refusalFor } from "./refusals.js";
 import { beginRequest } from "./request-begin.js";
 import { askForReadable } from "./response-request.js";
 import { createResponseRun } from "./response-run.js";
-import type { BodyInput, BodyPlan, BodyRefusal, BodyRun } from "./run.js";
+import type { BodyFlow, BodyInput, BodyPlan, BodyRefusal, BodyRun } from "./run.js";
 import { createRunRecord } from "./run-record.js";
 import { compileUsage, type UsagePorts } from "./usage.js";
 import type { MessageInput } from "./vocabulary.js";
@@ -16,6 +17,8 @@ export interface BodyPlanPorts {
   readonly rego: (policy: string) => Provider | undefined;
   /** Undefined: usage is not charged. */
   readonly usage: UsagePorts | undefined;
+  /** Of all bodies under way; absent: there is none. */
+  readonly budget?: BodyBudget | undefined;
 }
 
 /**
@@ -55,7 +58,8 @@ export function createBodyPlan(policies: readonly CompiledBodyPolicy[], ports: B
         // INVARIANT: what a decision demands and nobody can do is no decision to let pass.
         if (!input.obligations.every((name) => known.has(name))) return refusalFor("unknown_obligation", "");
         const selected = select(input);
-        return selected.length === 0 ? undefined : beginRun(selected, input, ports);
+        const judging = input.isTrial === true ? selected.map(tried) : selected;
+        return judging.length === 0 ? undefined : beginRun(judging, input, ports);
       } catch {
         return refusalFor("internal_error", "");
       }
@@ -63,10 +67,14 @@ export function createBodyPlan(policies: readonly CompiledBodyPolicy[], ports: B
   };
 }
 
+function tried(policy: PlannedPolicy): PlannedPolicy {
+  return { ...policy, dryRun: true };
+}
+
 function beginRun(
   policies: readonly PlannedPolicy[],
   input: BodyInput,
-  { rego }: BodyPlanPorts,
+  { rego, budget }: BodyPlanPorts,
 ): BodyRun | BodyRefusal {
   const record = createRunRecord();
   record.policies.push(...policies.map(({ name }) => name));
@@ -93,12 +101,25 @@ function beginRun(
       if (isRequestDone) fulfil(name);
     },
   });
+  const counted: BudgetedFlow[] = [];
+  const within = (flow: BodyFlow | undefined, phase: "request" | "response"): BodyFlow | undefined => {
+    if (flow === undefined || budget === undefined) return flow;
+    const one = withinBudget(flow, budget, (refusal) => record.refused(refusal, phase));
+    counted.push(one);
+    return one;
+  };
   return {
     requestEdits: begun.state.headers.edits(),
-    request: begun.flow,
+    request: within(begun.flow, "request"),
     response: response.need,
-    responseHead: response.head,
+    responseHead(head) {
+      const step = response.head(head);
+      return step.kind === "go" ? { ...step, flow: within(step.flow, "response") } : step;
+    },
     report: record.report,
-    close: response.close,
+    close() {
+      for (const flow of counted) flow.free();
+      response.close();
+    },
   };
 }

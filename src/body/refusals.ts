@@ -13,6 +13,7 @@ const answers: Readonly<Partial<Record<Reason, readonly [httpStatus: number, cod
     body_encoding: [415, invalidArgument, "content encoding is not accepted"],
     body_malformed: [400, invalidArgument, "body cannot be read"],
     body_invalid: [422, invalidArgument, "body does not have the form that is expected"],
+    body_no_room: [503, grpcCode.unavailable, ""],
     unknown_obligation: [500, grpcCode.internal, ""],
     internal_error: [500, grpcCode.internal, ""],
     bad_edit: [500, grpcCode.internal, ""],

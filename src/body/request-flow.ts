@@ -160,6 +160,9 @@ export function createRequestFlow(options: RequestFlowOptions): BodyFlow {
   return {
     need: "whole",
     headEdits: noHeaderEdits,
+    get heldBytes() {
+      return held.length === 0 ? 0 : heldBytes;
+    },
     push(chunk) {
       if (refused !== undefined) return { kind: "refuse", refusal: refused };
       total += chunk.length;

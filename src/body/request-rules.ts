@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { breaksLine, isEditableHeader, type JsonValue } from "../attributes/index.js";
-import { noEdits, type Verdict } from "../engine/index.js";
+import { invalidEdit, noEdits, type Verdict } from "../engine/index.js";
+import { hasReadableCharset } from "./content-types.js";
 import { rewriteJson } from "./json-rewrite.js";
 import { refusalFor, refusalOf } from "./refusals.js";
 import { contentKindOf, parseContent } from "./request-content.js";
@@ -45,13 +46,19 @@ export function* applyRules(turn: Turn): Generator<unknown, BodyRefusal | undefi
   const isMissing = isEmpty && isJsonWanted && participant.isExpected;
   if (isMissing && withBody.has(request?.method ?? "")) return refusalFor("body_malformed", policy);
   if (isRead && isParsed && request !== undefined) {
+    const isText = kind !== "other" && kind !== "grpc";
+    if (isText && !hasReadableCharset(request.headers)) return refusalFor("body_type", policy);
     const content = parseContent(body.bytes, { kind, json, hasForm, descriptors }, request);
     if (content.fault !== undefined) return refusalFor(content.fault, policy);
     value = content.value;
     // A client that calls JSON text would get past `has(request.body.x)`, and the upstream may parse it all the same.
     const isAnyType = participant.body.limits.contentTypes.length === 0;
     const isJudged = rules.some((rule) => rule.kind === "deny" && rule.readsBody);
-    if (value === undefined && isAnyType && isJudged) return refusalFor("body_type", policy);
+    if (value === undefined && isJudged) {
+      // What no descriptor knows, or is compressed, would get past it too, although its type is named.
+      if (kind === "grpc") return refusalFor(body.bytes[0] === 0 ? "body_type" : "body_encoding", policy);
+      if (isAnyType) return refusalFor("body_type", policy);
+    }
   }
   let bytes = body.bytes;
   let changed = false;
@@ -120,8 +127,10 @@ function* askRego(
       : verdict.isBadRequest
         ? "bad_request"
         : "denied_by_policy";
-    const { httpStatus, code } = verdict;
-    return { httpStatus, code, reason, policy, body: verdict.body, contentType: "text/plain" };
+    const { httpStatus, code, body: text, edits } = verdict;
+    if (invalidEdit(edits, { isRefusal: true }) !== undefined) return refusalFor("bad_edit", policy);
+    const { responseHeaders: headers } = edits;
+    return { httpStatus, code, reason, policy, body: text, contentType: "text/plain", headers };
   }
   if (verdict.dryRun === "denied") record.dryRun.push({ policy, reason: "denied_by_policy" });
   if (verdict.failedOpen) record.unscanned = true;

@@ -15,14 +15,15 @@ import {
   type Redactor,
   readEncodings,
 } from "../redaction/index.js";
+import { integrityFields, lengthAndIntegrity } from "./changed-headers.js";
 import { compileAnswer, compileCondition } from "./condition.js";
-import { compileContentTypes, mediaTypeOf } from "./content-types.js";
+import { compileContentTypes, hasReadableCharset, mediaTypeOf } from "./content-types.js";
 import { noHeaderEdits } from "./header-lines.js";
 import { defaultJson } from "./parse-limits.js";
 import type { BodyLimits, ResponsePart } from "./policy.js";
 import { refusalOf } from "./refusals.js";
 import { contentKindOf, parseContent } from "./request-content.js";
-import { hasReadableCharset, type ResponseReader, readerOf } from "./response-content.js";
+import { type ResponseReader, readerOf } from "./response-content.js";
 import type { BodyFlow, BodyRefusal, FlowStep, HeaderEdits, LastStep, ResponseHead } from "./run.js";
 import { type MessageInput, responseBodyVocabulary, responseVocabulary } from "./vocabulary.js";
 
@@ -32,8 +33,13 @@ export interface ResponseBodyFlow extends BodyFlow {
   readonly findings: Findings;
   /** Not everything was looked at. */
   readonly unscanned: boolean;
-  /** What it keeps now: of `streamed` delivery a few KiB at most, but for what a chunk grows to when it is decoded. */
+  /**
+   * What it keeps now: of `streamed` delivery a few KiB at most, but for what a chunk grows to when it is
+   * decoded.
+   */
   readonly heldBytes: number;
+  /** Frees what it holds, also in the midst of a body; at any time, more than once. */
+  close(): void;
 }
 
 /** What a flow begins with. */
@@ -53,22 +59,10 @@ const decodedAtOnce = 16_384;
 const noBytes: Uint8Array = new Uint8Array();
 const noFindings: Findings = new Map();
 
-/** Says of a body's bytes what is not true once they changed. */
-const lengthAndIntegrity = [
-  "content-length",
-  "content-md5",
-  "digest",
-  "content-digest",
-  "repr-digest",
-  "signature",
-  "signature-input",
-  "etag",
-  "accept-ranges",
-] as const;
-
 /**
- * A refusal of a response. It is the upstream's answer that is at fault and not the caller, so that all are 502 (500 where we
- * are) and INTERNAL: 403 would tell the caller to come with other rights, UNAVAILABLE to come again.
+ * A refusal of a response. It is the upstream's answer that is at fault and not the caller, so that all are
+ * 502 (500 where we are) and INTERNAL: 403 would tell the caller to come with other rights, UNAVAILABLE to
+ * come again.
  */
 function responseRefusal(reason: Reason, policy: string): BodyRefusal {
   const httpStatus = reason === "internal_error" ? 500 : 502;
@@ -77,9 +71,10 @@ function responseRefusal(reason: Reason, policy: string): BodyRefusal {
 }
 
 /**
- * Compiles the body rules of a response. What is given for a response: undefined where nothing of its body is looked at, a refusal
- * where its head is enough for one. A part of a body (206) cannot be redacted and is refused where the whole would be looked at.
- * Without a content type the body has to be what the rules are for.
+ * Compiles the body rules of a response. What is given for a response: undefined where nothing of its body is
+ * looked at, a refusal where its head is enough for one. A part of a body (206) cannot be redacted and is
+ * refused where the whole would be looked at. Without a content type the body has to be what the rules are
+ * for.
  */
 export function compileResponseBody(
   body: ResponseBody,
@@ -101,8 +96,9 @@ export function compileResponseBody(
     if (!takes(type)) return limits.otherContentTypes === "deny" ? refuse("body_type") : undefined;
     const active = conditions.map((holds) => holds(input));
     const hasFields = active.includes(true);
-    const reader = readerFor(type, body);
-    // INVARIANT: what has fields to hide and is no JSON does not pass, or the caller could choose by `accept` to see them.
+    const reader = readerFor(type, body, hasFields);
+    // INVARIANT: what has fields to hide and is no JSON does not pass, or the caller could choose by `accept`
+    // to see them.
     if (hasFields && (reader === undefined || reader === "text") && limits.contentTypes.length === 0) {
       return refuse("body_type");
     }
@@ -133,14 +129,18 @@ function toldLength({ headers }: ResponseHead): number {
 }
 
 /**
- * A type that is named in the policy, or none at all, is what its rules are for: text JSON, where they are all over fields.
- * Undefined: binary.
+ * A type that is named in the policy, or none at all, is what its rules are for: JSON, where there are fields
+ * to hide, and text otherwise. Undefined: binary.
  */
-function readerFor(type: string, { limits, fields, detect }: ResponseBody): ResponseReader | undefined {
+function readerFor(
+  type: string,
+  { limits, fields }: ResponseBody,
+  hasFields: boolean,
+): ResponseReader | undefined {
   const known = readerOf(type);
   const isNamed = type === "" || limits.contentTypes.length > 0;
   if (!isNamed || (known !== undefined && known !== "text")) return known;
-  return fields.length > 0 && (known === undefined || detect.length === 0) ? "json" : "text";
+  return hasFields || (known === undefined && fields.length > 0) ? "json" : "text";
 }
 
 /** Undefined where the rules do nothing with such a body. `active`: of fields; undefined: none is. */
@@ -187,14 +187,14 @@ function textRedactor(detectors: ReturnType<typeof compileDetectors>): Redactor 
   };
 }
 
-function compileJudge({ rules, json }: ResponseBody, policy: string): Judge | undefined {
+function compileJudge({ rules, json, limits }: ResponseBody, policy: string): Judge | undefined {
   const denials = rules.flatMap((rule) => {
     if (rule.kind !== "deny") return [];
     return [{ ...compileAnswer(rule.when, responseBodyVocabulary), refusal: rule.refusal }];
   });
   if (denials.length === 0 && json === undefined) return undefined;
-  const isParsed =
-    json !== undefined || denials.some(({ attributes }) => attributes.includes("response.body"));
+  const isJudged = denials.some(({ attributes }) => attributes.includes("response.body"));
+  const isParsed = json !== undefined || isJudged;
   const hasForm = json?.schema === undefined ? undefined : compileJsonSchema(json.schema);
   return (body, type, input) => {
     let value: MessageInput["responseBody"];
@@ -208,6 +208,11 @@ function compileJudge({ rules, json }: ResponseBody, policy: string): Judge | un
       );
       if (content.fault !== undefined) return responseRefusal(content.fault, policy);
       value = content.value;
+      // JSON under another name would get past `has(response.body.x)`, and a caller may choose the name by
+      // `accept`.
+      if (value === undefined && isJudged && limits.contentTypes.length === 0) {
+        return responseRefusal("body_type", policy);
+      }
     }
     for (const { ask, refusal } of denials) {
       const answer = ask({ ...input, responseBody: value });
@@ -255,6 +260,8 @@ function createFlow({
     refused ??= refusal;
     ready = [];
     seen = [];
+    readyBytes = 0;
+    seenBytes = 0;
     decoder?.close();
     return { kind: "refuse", refusal: refused };
   };
@@ -351,6 +358,7 @@ function createFlow({
   return {
     need: delivery,
     headEdits: changes ? editsOf(head, decoder !== undefined) : noHeaderEdits,
+    ...(changes && { untrueTrailers: integrityFields }),
     push(chunk) {
       if (refused !== undefined) return { kind: "refuse", refusal: refused };
       if (isCut) return { kind: "go", bytes: noBytes };
@@ -370,6 +378,10 @@ function createFlow({
     },
     get heldBytes() {
       return readyBytes + seenBytes + (redactor?.heldBytes ?? 0);
+    },
+    close() {
+      // INVARIANT: what is left is not taken for what is over.
+      refuseWith(refuse("internal_error"));
     },
   };
 }

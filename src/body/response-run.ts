@@ -1,11 +1,12 @@
 import type { Attributes } from "../attributes/index.js";
 import { after } from "../quota/index.js";
-import { tellOfChange } from "./changed-headers.js";
+import { lengthAndIntegrity, tellOfChange } from "./changed-headers.js";
 import { mediaTypeOf } from "./content-types.js";
 import { chainFlows, onTrial } from "./flow-chain.js";
 import { createResponseState } from "./message-state.js";
 import type { PlannedPolicy } from "./planned-policy.js";
 import { refusalFor } from "./refusals.js";
+import type { ResponseBodyFlow } from "./response-flow.js";
 import type { Replacement } from "./response-part.js";
 import type { BodyFlow, BodyInput, BodyNeed, BodyRefusal, ResponseHead, ResponseStep } from "./run.js";
 import type { RunRecord } from "./run-record.js";
@@ -33,6 +34,8 @@ export interface ResponseRun {
 interface Turn {
   readonly refusal?: BodyRefusal | undefined;
   readonly flow?: BodyFlow | undefined;
+  /** The flow itself, where `flow` is one on trial. */
+  readonly begun?: ResponseBodyFlow | undefined;
   readonly replacement?: Replacement | undefined;
 }
 
@@ -45,6 +48,7 @@ export function createResponseRun(options: ResponseRunOptions): ResponseRun {
     return [{ reads: usage.reads, meter: usage.open({ attributes: asCharged, workload, charged }) }];
   });
   let tap: UsageTap | undefined;
+  const begun: ResponseBodyFlow[] = [];
   let isClosed = false;
 
   const decide = (head: ResponseHead): ResponseStep => {
@@ -60,6 +64,7 @@ export function createResponseRun(options: ResponseRunOptions): ResponseRun {
         return { kind: "refuse", refusal: turn.refusal };
       }
       if (turn.flow !== undefined) flows.push(turn.flow);
+      if (turn.begun !== undefined) begun.push(turn.begun);
       replacement ??= turn.replacement;
       if (!policy.dryRun) done.push(policy.name);
     }
@@ -105,6 +110,7 @@ export function createResponseRun(options: ResponseRunOptions): ResponseRun {
       if (isClosed) return;
       isClosed = true;
       tap?.close();
+      for (const flow of begun) flow.close();
       for (const { meter } of measuring) {
         const charged = meter.commit();
         if (charged !== undefined) record.usage.push(charged);
@@ -152,9 +158,18 @@ function takeTurn(
     record.changed(name, "response.replaceErrors", 1);
     return { replacement };
   }
-  if (response.begin === undefined || !head.hasBody) return {};
-  const begun = response.begin({ input: state.input(undefined), head });
+  if (response.begin === undefined) return {};
+  if (!head.hasBody && !(isHead || head.code === 304)) return {};
+  const begun = response.begin({ input: state.input(undefined), head: { ...head, hasBody: true } });
   if (begun === undefined) return {};
+  if (!head.hasBody) {
+    const isRefused = "httpStatus" in begun;
+    if (!isRefused) begun.close();
+    if (dryRun || !(isRefused || begun.headEdits.remove.length > 0)) return {};
+    // They are said of the body as it is without us: a digest tells what is hidden in it.
+    for (const name of lengthAndIntegrity) state.headers.remove(name);
+    return {};
+  }
   if ("httpStatus" in begun) {
     if (!dryRun) return { refusal: begun };
     record.dryRun.push({ policy: name, reason: begun.reason });
@@ -164,12 +179,12 @@ function takeTurn(
     const onRefusal = ({ reason }: BodyRefusal): void => {
       record.dryRun.push({ policy: name, reason });
     };
-    return { flow: onTrial(begun, onRefusal) };
+    return { flow: onTrial(begun, onRefusal), begun };
   }
   record.findings.push({ policy: name, read: () => begun.findings });
   record.unscannedBy.push(() => begun.unscanned);
   state.headers.apply(begun.headEdits);
-  return { flow: begun };
+  return { flow: begun, begun };
 }
 
 function putReplacement(

@@ -18,6 +18,8 @@ export interface BodyRefusal {
   /** Never names a policy. */
   readonly body: string;
   readonly contentType: string;
+  /** Of the answer; may say its type in place of `contentType`. */
+  readonly headers?: readonly HeaderEdit[];
 }
 
 /**
@@ -51,6 +53,10 @@ export interface BodyFlow {
    * digest.
    */
   readonly headEdits: HeaderEdits;
+  /** Trailers that say of the body what is not true any more, and go. */
+  readonly untrueTrailers?: readonly string[];
+  /** Bytes that it keeps now; undefined: none worth counting. */
+  readonly heldBytes?: number;
   push(chunk: Uint8Array): FlowStep | Promise<FlowStep>;
   end(): LastStep | Promise<LastStep>;
 }
@@ -116,7 +122,7 @@ export interface BodyRun {
   responseHead(head: ResponseHead): ResponseStep;
   /** So far. */
   report(): BodyReport;
-  /** The stream is over, in whatever way; charges what is to be charged. Once. */
+  /** The stream is over, in whatever way: frees what its flows hold, and charges what is to be charged. Once. */
   close(): void;
 }
 
@@ -131,6 +137,8 @@ export interface BodyInput {
   readonly charged: ReadonlyMap<string, number>;
   /** A body follows the request's headers. */
   readonly hasBody: boolean;
+  /** All policies are on trial, as those with `dryRun` are. */
+  readonly isTrial?: boolean;
   /**
    * The bytes of a CheckRequest with this body, whose `content-length` is that of the body: what Rego's
    * `input` is made of. Undefined: rules that ask a RegoPolicy refuse. May throw.

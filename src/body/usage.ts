@@ -9,6 +9,7 @@ import {
   settle,
 } from "../quota/index.js";
 import { compileNumberReader, type Framing, type NumberReader } from "../redaction/index.js";
+import { isLinesType } from "./content-types.js";
 import type { UsageRule } from "./policy.js";
 
 /** What became of the usage of one response; `unknown`: nobody could tell it, so what was charged before stays. */
@@ -143,18 +144,10 @@ function measureField(readerOf: (framing: Framing) => NumberReader): () => Measu
   };
 }
 
-const lines: ReadonlySet<string> = new Set([
-  "application/x-ndjson",
-  "application/ndjson",
-  "application/jsonl",
-  "application/x-jsonlines",
-  "application/json-lines",
-]);
-
 /** What is neither events nor lines is read as one JSON text, whatever it says it is. */
 function framingOf(mediaType: string): Framing {
   if (mediaType === "text/event-stream") return "events";
-  return lines.has(mediaType) ? "ndjson" : "json";
+  return isLinesType(mediaType) ? "ndjson" : "json";
 }
 
 /** Says what a usage rule names that there is not, or that cannot be charged; `quotas` are all that are loaded. */

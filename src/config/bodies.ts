@@ -1,4 +1,5 @@
 import {
+  type BodyBudget,
   type BodyPlan,
   type BodyPolicy,
   type CompiledBodyPolicy,
@@ -17,6 +18,8 @@ export interface BodyPorts {
   readonly usage: UsageObserver;
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** Of all bodies under way in this process. */
+  readonly budget?: BodyBudget | undefined;
 }
 
 /** Makes a BodyPolicy ready to act. */
@@ -31,6 +34,7 @@ export interface BodyContext {
   readonly rego: ReadonlyMap<string, Provider>;
   /** Undefined: usage is not charged. */
   readonly usage: UsagePorts | undefined;
+  readonly budget: BodyBudget | undefined;
 }
 
 /** What plans of body policies are made from; undefined: there is no BodyPolicy. */
@@ -48,14 +52,17 @@ export function bodyContextOf(
   }
   if (all.length === 0) return undefined;
   const usage = ports && { ledger, quotas, observer: ports.usage, now: ports.now };
-  return { all, rego, usage };
+  return { all, rego, usage, budget: ports?.budget };
 }
 
 /** The plan of one workload: what does not select it acts where a decision names it, whichever namespace it is in. */
-export function makeBodyPlan({ body }: Pick<Selected, "body">, { all, rego, usage }: BodyContext): BodyPlan {
+export function makeBodyPlan(
+  { body }: Pick<Selected, "body">,
+  { all, rego, usage, budget }: BodyContext,
+): BodyPlan {
   const selected = new Set(body.map(({ compiled }) => compiled));
   const policies = all.map((policy) =>
     selected.has(policy) || policy.obligationOnly ? policy : { ...policy, obligationOnly: true },
   );
-  return createBodyPlan(policies, { rego: (name) => rego.get(name), usage });
+  return createBodyPlan(policies, { rego: (name) => rego.get(name), usage, budget });
 }

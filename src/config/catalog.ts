@@ -8,7 +8,7 @@ import {
 } from "../diagnostics/index.js";
 import type { AuthorizationPolicy } from "../istio/index.js";
 import { defaultRateLimitSettings, type RateLimitSettings } from "../ratelimit/index.js";
-import { bodyFindings } from "./body-checks.js";
+import { bodyFindings, quotasChargedLater } from "./body-checks.js";
 import { splitDocuments } from "./documents.js";
 import { createKindTable, type KindTable, type PreparePorts } from "./kinds.js";
 import { defaultMesh, type Mesh } from "./mesh.js";
@@ -224,8 +224,10 @@ function assemble(
     diagnostics.push(diagnose(placement, document, codes.secondMesh, ["kind"], message));
   }
   const mesh = meshDocuments.length === 0 ? defaultMesh : (meshDocuments[0]?.[1].spec as Mesh | undefined);
+  const chargedLater = quotasChargedLater(resources);
   for (const { reading, file, line } of placements) {
     for (const mark of reading.marks) {
+      if (mark.code === codes.quotaWithoutCost && chargedLater.has(mark.resource ?? "")) continue;
       if (mark.code === codes.customNeedsIdentity && mesh?.settings.customSeesIdentity) continue;
       diagnostics.push(place(mark, file, line));
     }

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { ContentError } from "./error.js";
 import { decodeJson, defaultMaxDepth } from "./json.js";
 import { parseMediaType } from "./media-type.js";
-import { readPartHeader } from "./part-header.js";
+import { type PartHeader, readPartHeader } from "./part-header.js";
 import { jsonOfLists } from "./query.js";
 import { decodeQuotedPrintable } from "./quoted-printable.js";
 import { bufferOf, textOfByteString } from "./text.js";
@@ -17,6 +17,19 @@ interface Part {
   readonly content: string;
 }
 
+/** How a multipart body is read. */
+export interface MultipartOptions {
+  /** Of JSON in it. */
+  readonly maxDepth?: number;
+  /**
+   * Throws `bad_multipart` for what other readers may take for something else than Go's does: parts without a name, text
+   * before the first boundary and behind the last, the boundary at the begin of a line of a part, header lines that end
+   * without CR or are continued, a header twice, `name*`, escapes in a name, escaped quotes, encoded content, and other
+   * charsets than UTF-8.
+   */
+  readonly isPlain?: boolean;
+}
+
 /**
  * A multipart/form-data body: JSON text of an object of lists, one item for each part with that name: its text, or the
  * value of its JSON where its Content-Type contains `application/json`. Undefined when the content type has no boundary.
@@ -26,12 +39,12 @@ interface Part {
 export function decodeMultipart(
   body: Uint8Array,
   contentType: string,
-  maxDepth: number = defaultMaxDepth,
+  { maxDepth = defaultMaxDepth, isPlain = false }: MultipartOptions = {},
 ): string | undefined {
   const boundary = parseMediaType(Buffer.from(contentType).toString("latin1")).parameters.get("boundary");
   if (boundary === undefined) return undefined;
   const values = new Map<string, string[]>();
-  for (const part of readParts(bufferOf(body).toString("latin1"), boundary)) {
+  for (const part of readParts(bufferOf(body).toString("latin1"), boundary, isPlain)) {
     const name = textOfByteString(part.name);
     const value = part.contentType.includes("application/json")
       ? decodeJson(Buffer.from(part.content, "latin1"), maxDepth)
@@ -43,7 +56,7 @@ export function decodeMultipart(
   return jsonOfLists(values, (json) => json);
 }
 
-function* readParts(text: string, boundary: string): Generator<Part> {
+function* readParts(text: string, boundary: string, isPlain: boolean): Generator<Part> {
   if (boundary === "") throw new ContentError("bad_multipart", "boundary is empty");
   const dashed = `--${boundary}`;
   let newline = "\r\n";
@@ -55,23 +68,72 @@ function* readParts(text: string, boundary: string): Generator<Part> {
     const line = text.slice(at, found < 0 ? text.length : found + 1);
     if (line.length > maxLine) throw new ContentError("bad_multipart", "line between parts is too long");
     const isLast = isBoundaryLine(line, `${dashed}--`, newline, true);
+    if (isPlain && isLast && found >= 0 && text.slice(found).trim() !== "") throw ambiguous();
     if (found < 0) {
       if (isLast) return;
       throw new ContentError("bad_multipart", "last boundary is missing");
     }
     at = found + 1;
-    if (seen === "preamble" && isBoundaryLine(line, dashed, "\n", false)) newline = "\n";
+    if (seen === "preamble" && isBoundaryLine(line, dashed, "\n", false)) {
+      if (isPlain) throw ambiguous();
+      newline = "\n";
+    }
     if (isBoundaryLine(line, dashed, newline, false)) {
       const header = readPartHeader(text, at);
+      if (header === undefined && isPlain) throw ambiguous();
       if (header === undefined) return;
       const end = endOfPart(text, header.end, dashed, newline);
-      const part = partOf(header.values, text.slice(header.end, end));
+      const content = text.slice(header.end, end);
+      const part = partOf(header.values, content);
+      if (isPlain) {
+        if (part === undefined || !isPlainHeader(header)) throw ambiguous();
+        if (oddLine.test(text.slice(at, header.end)) || hasLine(content, dashed)) throw ambiguous();
+      }
       if (part !== undefined) yield part;
       at = end;
       seen = "part";
     } else if (isLast) return;
     else if (seen === "part" && line === newline) seen = "separator";
+    else if (isPlain && line.trim() !== "") throw ambiguous();
     else if (seen !== "preamble") throw new ContentError("bad_multipart", "unexpected line between parts");
+  }
+}
+
+function ambiguous(): ContentError {
+  return new ContentError("bad_multipart", "the body can be read in more than one way");
+}
+
+const plainEncodings: ReadonlySet<string> = new Set(["", "7bit", "8bit", "binary"]);
+const plainCharsets: ReadonlySet<string | undefined> = new Set([undefined, "utf-8", "us-ascii"]);
+/**
+ * `name*` (RFC 7578, section 4.2, forbids it), a name with an escape, which some readers take for itself, or a quote with one,
+ * where for some what is quoted ends.
+ */
+const oddName = /(?:^|[^a-z])name(?:\*|\s*=\s*"[^"]*\\)|\\"/i;
+/** Of a part's header: it ends in LF alone, goes on with the one before, or has white space before its colon. */
+const oddLine = /(?:^|[^\r])\n|\n[ \t]|(?:^|\n)[^:\r\n]*[ \t]:/;
+
+function isPlainHeader({ values, isRepeated }: PartHeader): boolean {
+  if (isRepeated || oddName.test(values.get("content-disposition") ?? "")) return false;
+  if (!plainEncodings.has((values.get("content-transfer-encoding") ?? "").toLowerCase())) return false;
+  const type = values.get("content-type") ?? "";
+  return !/charset/i.test(type) || plainCharsets.has(charsetOf(type));
+}
+
+/** Whether a line of a part, as any reader may tell lines, begins with the boundary. */
+function hasLine(content: string, dashed: string): boolean {
+  for (let at = content.indexOf(dashed); at >= 0; at = content.indexOf(dashed, at + 1)) {
+    if (at === 0 || content.charAt(at - 1) === "\n" || content.charAt(at - 1) === "\r") return true;
+  }
+  return false;
+}
+
+/** Empty where it cannot be read. */
+function charsetOf(type: string): string | undefined {
+  try {
+    return parseMediaType(type).parameters.get("charset")?.toLowerCase();
+  } catch {
+    return "";
   }
 }
 

@@ -7,6 +7,8 @@ const maxHeaders = 10_000;
 export interface PartHeader {
   /** By lower-case name: the first value. */
   readonly values: ReadonlyMap<string, string>;
+  /** A name stands twice. */
+  readonly isRepeated: boolean;
   /** Where the part's content begins. */
   readonly end: number;
 }
@@ -23,12 +25,13 @@ const badValue = /[\0-\x08\x0a-\x1f\x7f]/;
 export function readPartHeader(text: string, start: number): PartHeader | undefined {
   const values = new Map<string, string>();
   let at = start;
+  let isRepeated = false;
   if (isBlank(text.charCodeAt(at))) throw malformed();
   for (let count = 0; ; count++) {
     const first = lineAt(text, at);
     if (first === undefined) return undefined;
     at = first.next;
-    if (first.line === "") return { values, end: at };
+    if (first.line === "") return { values, isRepeated, end: at };
     if (count >= maxHeaders) throw new ContentError("too_many", `more than ${maxHeaders} headers in a part`);
     if (!first.line.includes(":")) throw malformed();
     const lines = [trimmed(first.line)];
@@ -40,7 +43,7 @@ export function readPartHeader(text: string, start: number): PartHeader | undefi
       lines.push(trimmed(more.line));
       at = more.next;
     }
-    add(values, lines.join(" "));
+    isRepeated = !add(values, lines.join(" ")) || isRepeated;
   }
 }
 
@@ -64,13 +67,16 @@ function lineAt(text: string, at: number): { readonly line: string; readonly nex
   return { line: text.slice(at, end), next: newline + 1 };
 }
 
-function add(values: Map<string, string>, line: string): void {
+/** Whether the name is a new one. */
+function add(values: Map<string, string>, line: string): boolean {
   const colon = line.indexOf(":");
   const key = line.slice(0, colon);
   const value = line.slice(colon + 1);
   if (colon < 0 || !name.test(key) || badValue.test(value)) throw malformed();
   const lower = key.toLowerCase();
-  if (!values.has(lower)) values.set(lower, value.replace(/^[ \t]+/, ""));
+  if (values.has(lower)) return false;
+  values.set(lower, value.replace(/^[ \t]+/, ""));
+  return true;
 }
 
 function malformed(): ContentError {

@@ -72,4 +72,10 @@ export const bodyCodes = {
     title: "two rules of a BodyPolicy with one name",
     help: "Names of `fields` and `detect` stand in records and metrics, so each stands once in a policy. A rule without `name` is called by its path or detector.",
   },
+  obligationOnTrial: {
+    code: "GH1113",
+    severity: "warning",
+    title: "obligation names a BodyPolicy on trial",
+    help: "A BodyPolicy with `dryRun: true` changes and refuses nothing, so that it never carries an obligation out: every request that is allowed under it is an alarm. Take `dryRun` away, or the obligation. What Rego and CUSTOM providers name is only known when they do.",
+  },
 } as const;

@@ -16,7 +16,7 @@ export const quotaCodes = {
     code: "GH0703",
     severity: "warning",
     title: "quota never counts",
-    help: "Every request costs 0, so nothing is ever used up. Leave `cost` away to count requests.",
+    help: "Every request costs 0, so nothing is ever used up, unless `usage` of a BodyPolicy charges it. Leave `cost` away to count requests.",
   },
   overrideWithoutEffect: {
     code: "GH0704",

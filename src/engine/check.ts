@@ -18,6 +18,8 @@ export interface CheckPorts {
   readonly decisionId: () => string;
   /** Milliseconds since the epoch, for the validity of tokens. */
   readonly wallClock: () => number;
+  /** The request was charged before: quotas are left alone. */
+  readonly isCharged?: boolean;
 }
 
 /** A CheckRequest, or what makes one; may throw, which ends the request as any fault does. */
@@ -276,7 +278,7 @@ function judgeOwn(
 /** Stage 6; synchronous unless the counters stand elsewhere. */
 function takeQuota(progress: Progress, found: Found): Decision | Promise<Decision> {
   const { quota } = progress.chain;
-  if (quota === undefined) return pass(progress, found, noQuota);
+  if (quota === undefined || progress.ports.isCharged === true) return pass(progress, found, noQuota);
   return after(quota.charge(progress), (outcome) => pass(progress, found, quotaTaken(quota, outcome)));
 }
 
@@ -287,7 +289,7 @@ function turnAway(
   dryRun: readonly DryRun[] = noDryRun,
   audit: boolean | undefined = undefined,
 ): Decision {
-  progress.chain.quota?.chargeRefused?.(progress);
+  if (progress.ports.isCharged !== true) progress.chain.quota?.chargeRefused?.(progress);
   return end(progress, outcome, dryRun, audit);
 }
 

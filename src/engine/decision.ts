@@ -60,6 +60,8 @@ export type BodyReason =
   | "sensitive_data"
   /** Envoy did not send the body that a policy has to see. */
   | "body_not_sent"
+  /** This process holds as many bytes of bodies as it may. */
+  | "body_no_room"
   /** A decision names a BodyPolicy that there is not. */
   | "unknown_obligation";
 

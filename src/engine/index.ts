@@ -9,7 +9,7 @@ export {
   grpcCode,
   type Reason,
 } from "./decision.js";
-export { type AppendAction, type Edits, type HeaderEdit, noEdits } from "./edits.js";
+export { type AppendAction, type Edits, type HeaderEdit, invalidEdit, noEdits } from "./edits.js";
 export { obligationsAsked } from "./obligations.js";
 export type { Provider, ProviderRequest, Verdict } from "./provider.js";
 export { noQuota } from "./quota.js";

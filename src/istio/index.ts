@@ -4,7 +4,7 @@ export { nearestMiss } from "./explain.js";
 export type { LegacyResource } from "./legacy/model.js";
 export { parseLegacy } from "./legacy/parse.js";
 export { type LegacyFilter, translateLegacy } from "./legacy/translate.js";
-export { refuseObligations, unknownObligations } from "./obligations.js";
+export { refuseObligations, trialObligations, unknownObligations } from "./obligations.js";
 export { parseAuthorizationPolicy } from "./parse-authorization-policy.js";
 export {
   completeRequestAuthentication,

@@ -41,6 +41,19 @@ export function refuseObligations({ annotations, kind }: ResourceDocument, out: 
   out.push(finding(codes.invalidObligations, at, `${where}, expected it only on an AuthorizationPolicy`));
 }
 
+/** Of the BodyPolicies that a policy names those that are among `onTrial`, and so will not act. */
+export function trialObligations(
+  { obligations }: Pick<AuthorizationPolicy, "obligations">,
+  onTrial: ReadonlySet<string>,
+): readonly Finding[] {
+  return obligations
+    .filter((name) => onTrial.has(name))
+    .map((name) => {
+      const message = `BodyPolicy \`${name}\` has \`dryRun\`, so that it is asked for and never acts`;
+      return finding(codes.obligationOnTrial, at, message);
+    });
+}
+
 /** Of the BodyPolicies that a policy names those that are not among `known`, `NAMESPACE/NAME`. */
 export function unknownObligations(
   { obligations }: Pick<AuthorizationPolicy, "obligations">,

@@ -10,6 +10,13 @@ export interface BodyMetrics {
   bodiesDone(observation: Pick<BodyObservation, "report" | "refusal">): void;
   /** What a response cost has been settled with a quota, or could not be. */
   usageSettled(quota: string, outcome: (typeof settlements)[number]): void;
+  /** What bodies under way keep. */
+  readonly bodiesHeld: {
+    /** So many bytes more, or less. */
+    held(bytes: number): void;
+    /** There was no room for one. */
+    refused(): void;
+  };
   values(): MetricObject[];
 }
 
@@ -64,6 +71,22 @@ const settled: MetricDefinition = {
   more: "`unknown`: nobody could tell the cost, so the reserve stays taken; `lost`: the counters could not be reached.",
 };
 
+const held: MetricDefinition = {
+  name: "gatehouse_body_held_bytes",
+  type: "gauge",
+  help: "Bytes of bodies that are kept since a policy has not seen enough of them.",
+  labels: [],
+  more: "Each worker has room for `--max-held-bytes`.",
+};
+
+const noRoom: MetricDefinition = {
+  name: "gatehouse_body_no_room_total",
+  type: "counter",
+  help: "Bodies that were refused since `--max-held-bytes` were kept already.",
+  labels: [],
+  startsAtZero: true,
+};
+
 /** The metrics of body policies. */
 export const bodyDefinitions: readonly MetricDefinition[] = [
   policies,
@@ -72,6 +95,8 @@ export const bodyDefinitions: readonly MetricDefinition[] = [
   unscanned,
   usage,
   settled,
+  held,
+  noRoom,
 ];
 
 /** Counts what body policies did: names come from the configuration, all other labels from closed sets. */
@@ -82,6 +107,8 @@ export function createBodyMetrics(): BodyMetrics {
   const passed = createNumberFamily(unscanned);
   const charged = createNumberFamily(usage);
   const outcomes = createNumberFamily(settled);
+  const kept = createNumberFamily(held);
+  const crowded = createNumberFamily(noRoom);
   return {
     bodiesDone({ report, refusal }) {
       const refusedBy = refusal?.policy ?? report?.refused?.policy ?? "";
@@ -105,6 +132,8 @@ export function createBodyMetrics(): BodyMetrics {
       for (const { quota, units } of report.usage) charged.add(units, quota);
     },
     usageSettled: (quota, outcome) => outcomes.add(1, quota, outcome),
-    values: () => [applied, found, seen, passed, charged, outcomes].map((family) => family.object()),
+    bodiesHeld: { held: (bytes) => kept.add(bytes), refused: () => crowded.add(1) },
+    values: () =>
+      [applied, found, seen, passed, charged, outcomes, kept, crowded].map((family) => family.object()),
   };
 }

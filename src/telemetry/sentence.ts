@@ -128,18 +128,10 @@ function trials({ dry_run: tried }: JoinedRecord): string[] {
 function bodiesOf({ allowed, body, unmet, outcome }: JoinedRecord): string[] {
   const alarm = unmet.map((name) => `ALARM, body policy ${name} was asked for and did not act`);
   if (body === null) return alarm;
-  const byPolicy = new Map<string, number>();
-  let named = 0;
-  for (const [key, count] of Object.entries(body.rules)) {
-    const [policy] = ruleOfChange(key);
-    byPolicy.set(policy, (byPolicy.get(policy) ?? 0) + count);
-    named += count;
-  }
   const { refused } = body;
   const isLater = refused !== null && !(allowed === false && outcome === "denied");
   return [
-    ...[...byPolicy].map(([policy, count]) => `${fields(count)} changed by ${policy}`),
-    ...(body.changes > named ? [`${fields(body.changes - named)} changed by other body policies`] : []),
+    ...changesOf(body),
     ...body.dry_run.map(({ policy, reason }) => `body policy ${policy} on trial would refuse it (${reason})`),
     ...body.usage.map(({ quota, units }) => `quota ${quota} was charged ${units} afterwards`),
     ...(body.unscanned ? ["not all of the body was looked at"] : []),
@@ -148,8 +140,33 @@ function bodiesOf({ allowed, body, unmet, outcome }: JoinedRecord): string[] {
   ];
 }
 
-function fields(count: number): string {
-  return `${count} ${count === 1 ? "field" : "fields"}`;
+/** Rules over headers, and those that put another body in place, have names of ours; all else changed values in bodies. */
+const headerRule = /^(?:request|response)\.headers\[\d+\]$/;
+const replacementRule = "response.replaceErrors";
+
+function changesOf({ rules, changes }: NonNullable<JoinedRecord["body"]>): string[] {
+  const byPolicy = new Map<string, { values: number; headers: number; isReplaced: boolean }>();
+  let named = 0;
+  for (const [key, count] of Object.entries(rules)) {
+    const [policy, rule] = ruleOfChange(key);
+    const done = byPolicy.get(policy) ?? { values: 0, headers: 0, isReplaced: false };
+    byPolicy.set(policy, done);
+    if (headerRule.test(rule)) done.headers += count;
+    else if (rule === replacementRule) done.isReplaced = true;
+    else done.values += count;
+    named += count;
+  }
+  const said = [...byPolicy].map(([policy, { values, headers, isReplaced }]) => {
+    const what = [...counted(values, "value"), ...counted(headers, "header")].join(" and ");
+    const parts = [...(isReplaced ? ["body replaced"] : []), ...(what === "" ? [] : [`${what} changed`])];
+    return `${parts.join(" and ")} by ${policy}`;
+  });
+  const [others] = counted(changes - named, "change");
+  return others === undefined ? said : [...said, `${others} by other body policies`];
+}
+
+function counted(count: number, what: string): string[] {
+  return count <= 0 ? [] : [`${count} ${what}${count === 1 ? "" : "s"}`];
 }
 
 function laterOf({

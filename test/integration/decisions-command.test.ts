@@ -100,7 +100,7 @@ describe("gatehouse decisions", () => {
     ring.served(aServed({ check: { ...check, decisionId: "id-c", body } }));
     const found = await decisions(undefined, { bodyPolicy: "shop/mask" });
     expect(
-      found.stdout.match(/ALARM, body policy shop\/mask was asked for|3 fields changed by shop\/mask/g),
+      found.stdout.match(/ALARM, body policy shop\/mask was asked for|3 values changed by shop\/mask/g),
     ).toHaveLength(2);
     const unmet = await decisions(undefined, { unmet: true, output: "json" });
     expect(JSON.parse(unmet.stdout)).toMatchObject({ decision_id: "id-b", unmet: ["shop/mask"], body: null });

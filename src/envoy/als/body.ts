@@ -4,17 +4,23 @@ import type { ReportBody } from "../../report/index.js";
 /** Beside Envoy's own limit of an entry: what is kept of one. */
 const maxNames = 64;
 
+/** With how many obligations were carried out beside those that are named; absent: none. */
+export interface ReportedBody extends ReportBody {
+  readonly fulfilledMore?: number;
+}
+
 /**
  * What ext_proc's metadata say under `gatehouse.body`, see `bodyRecord` of ext-proc; undefined where it is no object.
  * What has another form is left out.
  */
-export function bodyOf(value: JsonValue): ReportBody | undefined {
+export function bodyOf(value: JsonValue): ReportedBody | undefined {
   if (!isObject(value)) return undefined;
   const changes = changesOf(member(value, "rules"));
   const refused = member(value, "refused");
   return {
     policies: texts(member(value, "policies")),
     fulfilled: texts(member(value, "fulfilled")),
+    ...moreOf(count(member(value, "fulfilled_more"))),
     changes,
     changed: Math.max(count(member(value, "changes")), sum(changes)),
     refused: refused !== undefined && isObject(refused) ? refusalOf(refused) : undefined,
@@ -42,6 +48,23 @@ function refusalOf(refused: JsonObject): NonNullable<ReportBody["refused"]> {
 
 function phaseOf(phase: JsonValue | undefined): "request" | "response" | undefined {
   return phase === "request" || phase === "response" ? phase : undefined;
+}
+
+/**
+ * The same with all that was carried out, `obligations` being what was asked for: where there was no room to name all, and
+ * no more are missing than that, it was all of them.
+ */
+export function withAllFulfilled(
+  { fulfilledMore = 0, ...body }: ReportedBody,
+  obligations: readonly string[],
+): ReportBody {
+  if (fulfilledMore === 0) return body;
+  const missing = obligations.filter((name) => !body.fulfilled.includes(name));
+  return missing.length > fulfilledMore ? body : { ...body, fulfilled: [...body.fulfilled, ...missing] };
+}
+
+function moreOf(more: number): { readonly fulfilledMore?: number } {
+  return more === 0 ? {} : { fulfilledMore: more };
 }
 
 /** The same where the record says by itself that a body policy refused. */

@@ -1,6 +1,6 @@
 import { type JsonObject, type JsonValue, member } from "../../attributes/index.js";
 import type { CheckOutcomeAtProxy, ReportBody, ReportCheck, ReportQuota } from "../../report/index.js";
-import { withRefusal } from "./body.js";
+import { withAllFulfilled, withRefusal } from "./body.js";
 import type { DecisionFacts } from "./decision.js";
 import type { Entry } from "./entry.js";
 import { downstreamGone, unauthorizedExternalService } from "./flags.js";
@@ -53,6 +53,7 @@ export function readCheck(entry: Entry, isOver: boolean): ReportCheck {
     const failedOpen = outcome === "none" && entry.isHttp && entry.attempts > 0;
     return { ...noCheck, outcome, latencyMs, failedOpen };
   }
+  const body = bodyOf(entry, decision.obligations);
   return {
     outcome,
     decisionId: decision.decisionId,
@@ -68,8 +69,8 @@ export function readCheck(entry: Entry, isOver: boolean): ReportCheck {
     quota: quotaOf(decision.quota),
     dryRun: decision.dryRun,
     obligations: decision.obligations,
-    unmet: isOver && outcome === "allowed" ? unmetOf(entry, decision.obligations) : noNames,
-    body: bodyOf(entry),
+    unmet: isOver && outcome === "allowed" ? unmetOf(entry, decision.obligations, body) : noNames,
+    body,
     latencyMs,
   };
 }
@@ -90,19 +91,24 @@ function isRefusedLater({ processed }: Entry): boolean {
   return (processed.allowed === false && processed.stage === "body") || processed.body?.refused !== undefined;
 }
 
-function bodyOf(entry: Entry): ReportBody | undefined {
+function bodyOf(entry: Entry, obligations: readonly string[]): ReportBody | undefined {
   const { processed } = entry;
-  if (processed === undefined || !isRefusedLater(entry)) return processed?.body;
-  return withRefusal(processed.body, processed.policy, processed.reason);
+  const body = processed?.body && withAllFulfilled(processed.body, obligations);
+  if (processed === undefined || !isRefusedLater(entry)) return body;
+  return withRefusal(body, processed.policy, processed.reason);
 }
 
 /** What nobody who could have done it says that it did. Of a request that was cut short not everything could be done. */
-function unmetOf(entry: Entry, obligations: readonly string[]): readonly string[] {
+function unmetOf(
+  entry: Entry,
+  obligations: readonly string[],
+  body: ReportBody | undefined,
+): readonly string[] {
   if (obligations.length === 0 || !entry.isHttp || entry.attempts === 0) return noNames;
   const { processed, codeDetails, flags } = entry;
   if (processed === undefined || !processed.isOurs) return obligations;
   if (codeDetails !== "via_upstream" || (flags & downstreamGone) !== 0) return noNames;
-  const fulfilled = processed.body?.fulfilled ?? noNames;
+  const fulfilled = body?.fulfilled ?? noNames;
   const unmet = obligations.filter((name) => !fulfilled.includes(name));
   return unmet.length === 0 ? noNames : unmet;
 }
@@ -160,7 +166,9 @@ function latencyOf({ customTags, decision }: Entry): number | undefined {
 
 function quotaOf(objects: readonly JsonObject[]): readonly ReportQuota[] {
   if (objects.length === 0) return noQuota;
-  return objects.map((object) => ({
+  // Those that had no room say what they took only.
+  const whole = objects.filter((object) => member(object, "limit") !== undefined);
+  return whole.map((object) => ({
     quota: text(member(object, "quota")),
     cost: number(member(object, "cost")),
     limit: number(member(object, "limit")),

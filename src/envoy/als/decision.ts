@@ -1,9 +1,8 @@
 import type { JsonObject, JsonValue } from "../../attributes/index.js";
-import type { ReportBody } from "../../report/index.js";
 import { readValue } from "../read-struct.js";
 import { readText, type TextCursor } from "../text.js";
 import { readEnd, readTag, skipValue } from "../wire.js";
-import { bodyOf } from "./body.js";
+import { bodyOf, type ReportedBody } from "./body.js";
 
 /**
  * What the metadata of the ext_authz or ext_proc filter say, see `toMetadata` of ext-authz; undefined what they do not,
@@ -28,7 +27,7 @@ export interface DecisionFacts {
   dryRun: readonly JsonObject[];
   obligations: readonly string[];
   /** What body policies did; of ext_proc only. */
-  body: ReportBody | undefined;
+  body: ReportedBody | undefined;
 }
 
 /** A day: no check takes longer. */

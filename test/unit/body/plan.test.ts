@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { describe, expect, it } from "vitest";
+import zlib from "node:zlib";
+import { describe, expect, it, vi } from "vitest";
 import { chainFlows, onTrial } from "../../../src/body/flow-chain.js";
 import type { BodyFlow, BodyRun, HeaderEdits, ResponseHead } from "../../../src/body/index.js";
 import { aRequest } from "../../support/request.js";
@@ -81,6 +82,26 @@ describe("the response's side of a run", () => {
     expect(edits({ dryRun: true, response: { body: { delivery: "whole", detect } } })).toEqual(untouched);
   });
 
+  it.each([false, true])("frees what decodes when the stream is over (on trial: %s)", async (dryRun) => {
+    const freed: zlib.Gunzip[] = [];
+    const made = vi.spyOn(zlib, "createGunzip").mockImplementation(() => {
+      freed.push(new (zlib as unknown as { Gunzip: new () => zlib.Gunzip }).Gunzip());
+      return freed.at(-1) as zlib.Gunzip;
+    });
+    const run = aRun(
+      { body: { delivery: "streamed", detect: [{ detector: "iban", action: "redact" }] } },
+      { dryRun },
+    );
+    const step = run.responseHead(aHead(200, { "content-type": "text/plain", "content-encoding": "gzip" }));
+    if (step.kind === "refuse") throw new Error(step.refusal.reason);
+    await step.flow?.push(zlib.gzipSync("hello").subarray(0, 12));
+    made.mockRestore();
+    expect(freed.map(({ destroyed }) => destroyed)).toEqual([false]);
+    run.close();
+    run.close();
+    expect(freed.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
   it("changes nothing on trial", () => {
     const run = aRun(
       { headers: [removeServer], replaceErrors: [{ codes: 500, body: "x" }] },
@@ -124,6 +145,25 @@ describe("the response's side of a run", () => {
     const head = aRequest().method("HEAD", "/").build();
     const run = begun(aPlan([spec]).begin(anInput({ attributes: head, hasBody: false })));
     expect(run.responseHead(aHead(500, {}, false))).toMatchObject({ replacement: undefined });
+  });
+
+  it.each([
+    ["HEAD", "HEAD", 200, true],
+    ["304", "GET", 304, true],
+    ["204, which has no body to tell of", "GET", 204, false],
+  ] as const)("says of no hidden body how long it is or what its digest is (%s)", (_, method, code, goes) => {
+    const spec = {
+      response: { body: { delivery: "streamed", fields: [{ path: "$.card", action: "remove" }] } },
+    };
+    const attributes = aRequest().method(method, "/").build();
+    const told = { "content-type": "application/json", "content-length": "9", etag: '"a"', digest: "of-all" };
+    const editsUnder = (more: object): HeaderEdits => {
+      const run = begun(aPlan([{ ...spec, ...more }]).begin(anInput({ attributes, hasBody: false })));
+      return editsOf(run, aHead(code, told, false));
+    };
+    const { remove } = editsUnder({});
+    expect([...remove].sort()).toEqual(goes ? ["content-length", "digest", "etag"] : []);
+    expect(editsUnder({ dryRun: true }).remove).toEqual([]);
   });
 
   it("fulfils an obligation when the response's head was changed", () => {

@@ -203,6 +203,29 @@ describe("rules over a request's body", () => {
     expect(await outcome(named, "GIF", post({ "content-type": "image/gif" }))).toBe("GIF");
   });
 
+  it.each([
+    ["application/json; charset=utf-16", '{"a":1}'],
+    ["application/json; charset=utf-7", '{"a":1}'],
+    ["application/x-www-form-urlencoded; charset=ibm037", "%81%84%94%89%95=1"],
+    ["application/x-www-form-urlencoded; charset", "a=1"],
+  ])("are not got past by a charset that the upstream may know: %s", async (type, body) => {
+    const guarded = rules({ deny: "has(request.body.admin)" });
+    expect(await outcome(guarded, body, post({ "content-type": type }))).toBe("body_type 415");
+  });
+
+  it("are not got past by what another reader takes for another part", async () => {
+    const guarded = rules({ deny: "has(request.body.admin)" });
+    const part = (header: string): string => `--x\r\n${header}\r\n\r\n1\r\n`;
+    const given = post({ "content-type": "multipart/form-data; boundary=x" });
+    const plain = part("content-disposition: form-data; name=a");
+    const twice = part("content-disposition: form-data; name=a; name=admin");
+    const admin = part("content-disposition: form-data; name=admin");
+    expect(await outcome(guarded, `${plain}--x--`, given)).toBe(`${plain}--x--`);
+    expect(await outcome(guarded, `${plain}${admin}--x--`, given)).toBe("denied_by_policy 403");
+    expect(await outcome(guarded, `${plain}${twice}--x--`, given)).toBe("body_malformed 400");
+    expect(await outcome(guarded, `${plain}--x--\r\n${admin}--x--`, given)).toBe("body_malformed 400");
+  });
+
   it("have no say over a request without a body", () => {
     const run = begun(aPlan([rules(tooMuch)]).begin(anInput({ hasBody: false })));
     expect(run.request).toBeUndefined();

@@ -113,11 +113,18 @@ async function run(
   };
 }
 
+const ndjsonFields = body({ fields: [field("$.a")] });
+const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, "utf16le");
 const json = "application/json";
 const everyByte = Array.from({ length: 500 }, (_, at) => at);
 
 describe("which responses are looked at", () => {
   const fields = body({ fields: [field("$.a")] });
+  const named = body({ fields: [field("$.a")], limit: { contentTypes: [json] } });
+  const twice = (name: string, first: string, second: string): ResponseHead => {
+    const given = head(json);
+    return { ...given, headers: new Map([...given.headers, [name, [first, second]]]) };
+  };
   it.each<[string, Body, ResponseHead, string]>([
     ["JSON", fields, head("application/problem+json; charset=utf-8"), "flow"],
     ["binary content, in which nobody could find the fields", fields, head("image/png"), "body_type"],
@@ -156,6 +163,18 @@ describe("which responses are looked at", () => {
       "flow",
     ],
     ["a charset that reads as noise", fields, head("application/json; charset=utf-16le"), "body_type"],
+    ["two types", fields, twice("content-type", "text/plain", json), "flow"],
+    ["two types of a list", named, twice("content-type", json, json), "body_type"],
+    ["a type that cannot be read", fields, head("application/json; charset"), "body_type"],
+    ["two charsets", fields, head("application/json; charset=utf-8; charset=utf-16"), "body_type"],
+    ["a type in capitals, its charset in quotes", fields, head('APPLICATION/JSON ;Charset="UTF-8"'), "flow"],
+    ["several encodings", fields, head(json, { "content-encoding": " GZIP,, Br , identity" }), "flow"],
+    ["several encodings in lines", fields, twice("content-encoding", "gzip", "br"), "flow"],
+    ["one of them unknown", fields, twice("content-encoding", "gzip", "zstd"), "body_encoding"],
+    ["gRPC, in which nobody could find the fields", fields, head("application/grpc"), "body_type"],
+    ["gRPC, with detectors", body({ detect: cards }), head("application/grpc"), "none"],
+    ["several parts, with detectors", body({ detect: cards }), head("multipart/mixed"), "flow"],
+    ["a token, with detectors", body({ detect: cards }), head("application/jwt"), "flow"],
     ["a part", fields, head(json, { "content-range": "bytes 0-1/9" }, 206), "body_type"],
     ["parts of any type", fields, head("multipart/byteranges; boundary=x", {}, 206), "body_type"],
     ["a part of what passes", body({ detect: cards }), head("video/mp4", {}, 206), "none"],
@@ -271,6 +290,21 @@ describe("a response's body", () => {
       'data: {"a":"*","b":"[card]"}\n\ndata: no [card]\n\n',
     ],
     ["passes an empty body", body({ fields: [field("$.a")] }), json, "", ""],
+    ["takes a byte order mark", body({ fields: [field("$.a")] }), json, '\ufeff{"a":"x"}', '\ufeff{"a":"*"}'],
+    [
+      "reads text that is named as JSON where there are fields to hide, also beside detectors",
+      body({ fields: [field("$.a")], detect: cards, limit: { contentTypes: ["text/plain"] } }),
+      "text/plain",
+      `{"a":"x","b":"${card}"}`,
+      '{"a":"*","b":"[card]"}',
+    ],
+    [
+      "reads text that is named as text where no field's condition holds",
+      body({ fields: [field("$.a", "false")], detect: cards, limit: { contentTypes: ["text/plain"] } }),
+      "text/plain",
+      `a ${card}`,
+      "a [card]",
+    ],
     [
       "leaves fields alone whose condition does not hold",
       body({ fields: [field("$.a", "false"), field("$.b")] }),
@@ -292,6 +326,17 @@ describe("a response's body", () => {
         await run({ ...rules, delivery }, head(type, { "content-encoding": "br" }), bytes, everyByte),
       ).toMatchObject({ text: expected });
     }
+  });
+
+  it.each(["whole", "streamed"] as const)("is freed in the midst of it (%s)", async (delivery) => {
+    const rules = { ...body({ fields: [field("$.a")] }), delivery };
+    const flow = flowOf(rules, head(json, { "content-encoding": "gzip" }));
+    const step = flow.push(zlib.gzipSync('{"a":"x"').subarray(0, -8));
+    flow.close();
+    flow.close();
+    expect(await step).toMatchObject({ kind: "refuse" });
+    expect(await flow.push(Buffer.from("}"))).toMatchObject({ kind: "refuse" });
+    expect(await flow.end()).toMatchObject({ kind: "refuse" });
   });
 
   it("counts what was done", async () => {
@@ -319,6 +364,32 @@ describe("a response's body", () => {
       "sensitive_data",
     ],
     ["what is no JSON", body({ fields: [field("$.a")] }), head(json), '{"a":', "body_malformed"],
+    [
+      "text that is no JSON, where there are fields to hide",
+      body({ fields: [field("$.a")], detect: cards, limit: { contentTypes: ["text/plain"] } }),
+      head("text/plain"),
+      "hello",
+      "body_malformed",
+    ],
+    ["UTF-16", body({ detect: cards }), head("text/plain"), utf16(card), "body_malformed"],
+    ["JSON in UTF-16", body({ detect: cards }), head(json), utf16(`{"a":"${card}"}`), "body_malformed"],
+    [
+      "gzip without a word",
+      body({ detect: cards }),
+      head("text/plain"),
+      zlib.gzipSync(card),
+      "body_malformed",
+    ],
+    ["text before JSON", body({ fields: [field("$.a")] }), head(json), ")]}',\n{}", "body_malformed"],
+    ["two documents", body({ fields: [field("$.a")] }), head(json), "{}{}", "body_malformed"],
+    ["lines that end with CR alone", ndjsonFields, head("application/x-ndjson"), "{}\r{}", "body_malformed"],
+    [
+      "what stands behind an encoded body",
+      body({ fields: [field("$.a")] }),
+      head(json, { "content-encoding": "gzip" }),
+      Buffer.concat([zlib.gzipSync("{}"), Buffer.from("\0")]),
+      "body_encoding",
+    ],
     [
       "what has no type and is no JSON",
       body({ fields: [field("$.a")] }),
@@ -393,6 +464,21 @@ describe("a response's body", () => {
       refused: undefined,
     });
     expect(await run(rules, head(json), "{}")).toMatchObject({ refused: "policy_failed" });
+  });
+
+  it("lets no JSON past a rule because it is called by another name, unless that is named", async () => {
+    const refusal = { status: 403, body: "no", contentType: "text/plain" };
+    const when = "has(response.body.rows) && size(response.body.rows) > 1";
+    const rules = body({ delivery: "whole", rules: [{ kind: "deny", when, refusal }] });
+    for (const type of ["text/plain", "application/octet-stream", undefined]) {
+      expect(await run(rules, head(type), '{"rows":[1,2]}')).toMatchObject({
+        refused: "body_type",
+        text: "",
+      });
+    }
+    expect(await run(rules, head("text/plain"), "")).toMatchObject({ refused: undefined });
+    const named = { ...rules, limits: { ...limits, contentTypes: [json, "text/csv"] } };
+    expect(await run(named, head("text/csv"), "1,2")).toMatchObject({ refused: undefined, text: "1,2" });
   });
 
   it("gives the bytes as they came where rules only ask", async () => {

@@ -78,13 +78,16 @@ describe("usage by a field of the response", () => {
     expect([left(), told]).toEqual([980, ["ai/tokens given_back 20"]]);
   });
 
-  it("is that of the last of several lines", () => {
-    const meter = open(field);
-    meter.begin("application/x-ndjson", true);
-    show(meter, '{"usage":{"total_tokens":20}}\n{"usage":{"total_tokens":1700}}\n');
-    meter.commit();
-    expect([left(), told]).toEqual([0, ["ai/tokens overdrawn 1700"]]);
-  });
+  it.each(["application/x-ndjson", "application/jsonl", "application/stream+json"])(
+    "is that of the last of several lines of %s",
+    (type) => {
+      const meter = open(field);
+      meter.begin(type, true);
+      show(meter, '{"usage":{"total_tokens":20}}\n{"usage":{"total_tokens":1700}}\n');
+      meter.commit();
+      expect([left(), told]).toEqual([0, ["ai/tokens overdrawn 1700"]]);
+    },
+  );
 
   it("leaves what was reserved where nobody can tell it", () => {
     const unknown = [

@@ -195,6 +195,17 @@ describe("obligations", () => {
     expect(unmetOf({ metadata: decision({ ...asking, body: bodyOf({}) }, processing) })).toEqual([]);
   });
 
+  test("are met where it did more than it has room to name, and unmet where that is not enough", () => {
+    const obligations = Array.from({ length: 32 }, (_, i) => `shop/a-policy-with-a-rather-long-name-${i}`);
+    const asked = { ...allowed, obligations };
+    const entry = (fulfilled: readonly string[]): Entry => ({
+      metadata: both(asked, { ...allowed, body: bodyOf({ policies: obligations, fulfilled }) }),
+    });
+    expect(unmetOf(entry(obligations))).toEqual([]);
+    expect(checkOf(entry(obligations)).body?.fulfilled.toSorted()).toEqual(obligations.toSorted());
+    expect(unmetOf(entry(obligations.slice(1)))).toContain(obligations[0]);
+  });
+
   test("are unmet where it says nothing of them, and the request was served", () => {
     const body = bodyOf({ fulfilled: ["shop/scan"] });
     expect(unmetOf({ metadata: both(asking, { ...allowed, body }) })).toEqual(["shop/mask"]);

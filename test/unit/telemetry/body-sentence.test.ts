@@ -26,16 +26,29 @@ describe("in one sentence", () => {
 
   it("stands what was changed by whom", () => {
     expect(sentence({})).toBe(
-      "GET example.com/cart from 10.0.0.1: allowed by policy shop/only rule 2 in 0.41 ms, 3 fields changed by" +
+      "GET example.com/cart from 10.0.0.1: allowed by policy shop/only rule 2 in 0.41 ms, 3 values changed by" +
         " shop/customers, upstream answered 200 in 82 ms, 14 KB",
     );
     const changes = new Map(Array.from({ length: 70 }, (_, i) => [`shop/p/r${i}`, 1]));
     expect(sentence({ report: { ...masked, changes, changed: 70 } })).toContain(
-      "64 fields changed by shop/p, 6 fields changed by other body policies,",
+      "64 values changed by shop/p, 6 changes by other body policies,",
     );
     expect(sentence({ report: { ...masked, changes: new Map([["shop/p/r", 1]]), changed: 1 } })).toContain(
-      "1 field changed by shop/p,",
+      "1 value changed by shop/p,",
     );
+  });
+
+  it.each<[string, Readonly<Record<string, number>>]>([
+    ["2 headers changed by shop/p", { "shop/p/request.headers[0]": 1, "shop/p/response.headers[1]": 1 }],
+    ["3 values and 1 header changed by shop/p", { "shop/p/card": 3, "shop/p/response.headers[0]": 1 }],
+    ["body replaced by shop/p", { "shop/p/response.replaceErrors": 1 }],
+    [
+      "body replaced and 1 header changed by shop/p, 1 value changed by shop/q",
+      { "shop/p/response.replaceErrors": 1, "shop/p/response.headers[0]": 1, "shop/q/request.rules[0]": 1 },
+    ],
+  ])("stands what it was that changed: %s", (expected, rules) => {
+    const changes = new Map(Object.entries(rules));
+    expect(sentence({ report: { ...nothingDone, changes } })).toContain(` in 0.41 ms, ${expected}, upstream`);
   });
 
   it("stands what was refused after it was allowed", () => {

@@ -79,6 +79,8 @@ function reportBodies(metrics: Metrics): void {
   const usage = [{ quota: "a/q", units: 3 }];
   const report = { ...nothingDone, policies: ["a/b", "a/c"], changes, refused, usage, unscanned: true };
   metrics.bodiesDone({ report, refusal: { ...refused, code: 7, direction: "response" } });
+  metrics.bodiesHeld.held(7);
+  metrics.bodiesHeld.refused();
   metrics.extProc.opened();
   metrics.extProc.received("request_headers");
   metrics.extProc.violated("request", "body_not_sent");
