@@ -122,6 +122,7 @@ function toOptions(
     workers: Number(values.get("workers")),
     drainTimeoutMs: Number(values.get("drain-timeout")),
     maxMessageBytes: Number(values.get("max-message-bytes")),
+    maxHeldBytes: Number(values.get("max-held-bytes")),
     tokenCache: Number(values.get("token-cache")),
     reflection: flag("reflection"),
     allowEmpty: flag("allow-empty"),

@@ -150,6 +150,13 @@ export const settings: readonly Setting[] = [
     fallback: `${defaults.maxMessageBytes}`,
   },
   {
+    name: "max-held-bytes",
+    kind: "size",
+    value: "N",
+    help: "bytes of bodies that each process keeps at one time; what comes then is refused",
+    fallback: `${defaults.maxHeldBytes}`,
+  },
+  {
     name: "token-cache",
     kind: "count",
     value: "N",

@@ -4,8 +4,8 @@ import {
   createDecipheriv,
   createHmac,
   createSecretKey,
+  hash,
   hkdfSync,
-  type KeyObject,
   timingSafeEqual,
 } from "node:crypto";
 import {
@@ -19,9 +19,12 @@ import type { Decision } from "../engine/index.js";
 
 /** What of a decision goes over to ext_proc beside the record. */
 export interface Carried {
-  /** 22 characters of base64url: 128 bits of HMAC-SHA-256. */
+  /** 8 hexadecimal digits that say when (seconds since the epoch), 22 characters of base64url of a keyed SHA3-256. */
   readonly mac: string;
-  /** Empty: not asked for; `-`: the caller showed none; else the sealed payload of the verified token, base64url. */
+  /**
+   * Empty: not asked for, or too long; `-`: the caller showed none; else the sealed payload of the verified token,
+   * base64url.
+   */
   readonly identity: string;
 }
 
@@ -40,14 +43,14 @@ type Headers = ReadonlyMap<string, readonly string[]>;
 /** How ext_authz's decisions get to ext_proc: by metadata, which other filters can write, too. */
 export interface Handover {
   /**
-   * What to write beside the record; `identity`: who calls has to come along. Undefined: nothing goes over, since the
-   * request is refused, has no `x-request-id`, or the token's payload is too long.
+   * What to write beside the record; `identity`: who calls has to come along, if there is room. Undefined: nothing goes
+   * over, since the request is refused or has no `x-request-id`.
    */
   carry(decision: Decision, identity: boolean): Carried | undefined;
   /**
    * The decision in ext_authz's metadata, of the request that has these headers and goes to this workload. Undefined:
-   * there is none, or it is not ours, of another request, changed, or made by the policies of another workload: the
-   * route may have been chosen anew in between.
+   * there is none, or it is not ours, of another request, of another time, changed, or made by the policies of another
+   * workload: the route may have been chosen anew in between.
    */
   accept(
     metadata: JsonObject | undefined,
@@ -61,32 +64,54 @@ export const identityKey = "gatehouse_identity";
 
 /** Bytes of a token's payload as JSON. */
 const maxIdentity = 2048;
-const macBytes = 16;
+/**
+ * So long a decision may be under way to ext_proc, and so far may clocks of one group differ. Filters between the two may
+ * wait for a whole body.
+ */
+const maxAgeSeconds = 300;
+const timeDigits = 8;
+/** 132 bits. */
+const macDigits = 22;
 const tagBytes = 16;
 /** Each decision has a key of its own, so it needs no nonce. */
 const nonce = Buffer.alloc(12);
 const nobody = "-";
 
-/** `key`: the group's record key, 32 bytes or more. */
-export function createHandover({ key }: { readonly key: Uint8Array }): Handover {
-  const macKey = derive(key, "gatehouse handover mac");
-  const sealKey = derive(key, "gatehouse handover identity");
+/** What a handover is made with. */
+export interface HandoverOptions {
+  /** The group's record key, 32 bytes or more. */
+  readonly key: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number;
+}
 
-  /** Of the whole message: nobody can move a byte from one part to the next. */
-  function macOf(parts: readonly string[]): string {
-    const hmac = createHmac("sha256", macKey);
-    for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:${part}`);
-    return hmac.digest().subarray(0, macBytes).toString("base64url");
+/** Of one group: all that have its key take over each other's decisions. */
+export function createHandover({ key, wallClock }: HandoverOptions): Handover {
+  const macKey = derive(key, "gatehouse handover mac").toString("hex");
+  const sealKey = createSecretKey(derive(key, "gatehouse handover identity"));
+
+  const seconds = (): number => Math.floor(wallClock() / 1000);
+
+  /**
+   * Of the whole message: nobody can move a character from one part to the next. Every check that allows makes one, so it is
+   * one call: SHA-3 is a MAC where the key stands in front, and an `Hmac`, an object to make and to collect, takes three
+   * times as long (measured).
+   */
+  function macOf(issued: number, parts: readonly string[]): string {
+    let message = `${macKey}${issued}`;
+    for (const part of parts) message += `:${part.length}:${part}`;
+    const digest = hash("sha3-256", message, "base64url");
+    return issued.toString(16).padStart(timeDigits, "0") + digest.slice(0, macDigits);
   }
 
   function keyOf(decisionId: string): Buffer {
     return createHmac("sha256", sealKey).update(decisionId).digest();
   }
 
-  function seal(auth: RequestAuth | undefined, decisionId: string): string | undefined {
+  function seal(auth: RequestAuth | undefined, decisionId: string): string {
     if (auth === undefined) return nobody;
     const payload = Buffer.from(JSON.stringify(auth.payload));
-    if (payload.length > maxIdentity) return undefined;
+    if (payload.length > maxIdentity) return "";
     const cipher = createCipheriv("aes-256-gcm", keyOf(decisionId), nonce);
     cipher.setAAD(Buffer.from(decisionId));
     return Buffer.concat([cipher.update(payload), cipher.final(), cipher.getAuthTag()]).toString("base64url");
@@ -109,10 +134,9 @@ export function createHandover({ key }: { readonly key: Uint8Array }): Handover 
       const requestId = requestIdOf(attributes?.request?.headers);
       if (!allowed || requestId === undefined) return undefined;
       const identity = wantsIdentity ? seal(attributes?.auth, decisionId) : "";
-      if (identity === undefined) return undefined;
       const costs = quota.facts.map(({ quota: name, cost }) => [name, cost] as const);
       const told = { decisionId, requestId, workload: keyOfWorkload(workload), identity, obligations, costs };
-      return { mac: macOf(partsOf(told)), identity };
+      return { mac: macOf(seconds(), partsOf(told)), identity };
     },
     accept(metadata, headers, workload) {
       const requestId = requestIdOf(headers);
@@ -128,7 +152,9 @@ export function createHandover({ key }: { readonly key: Uint8Array }): Handover 
       }
       if (mac === undefined || obligations === undefined || costs === undefined) return undefined;
       const told = { decisionId, requestId, workload: keyOfWorkload(workload), identity, obligations, costs };
-      if (!isSame(mac, macOf(partsOf(told)))) return undefined;
+      const issued = issuedAt(mac);
+      if (Math.abs(seconds() - issued) > maxAgeSeconds) return undefined;
+      if (!isSame(mac, macOf(issued, partsOf(told)))) return undefined;
       const auth = identity === "" ? "unknown" : unseal(identity, decisionId);
       return { decisionId, obligations, charged: sumOf(costs), auth };
     },
@@ -151,7 +177,7 @@ interface Told {
 function partsOf(told: Told): readonly string[] {
   const { decisionId, requestId, workload, identity, obligations, costs } = told;
   return [
-    "2",
+    "3",
     decisionId,
     requestId,
     "allowed",
@@ -179,14 +205,20 @@ function keyOfWorkload(workload: Workload | undefined): string {
   return key;
 }
 
-function derive(key: Uint8Array, purpose: string): KeyObject {
-  return createSecretKey(Buffer.from(hkdfSync("sha256", key, "", purpose, 32)));
+function derive(key: Uint8Array, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, "", purpose, 32));
 }
 
 /** Envoy's connection manager makes one for each request that has none. */
 function requestIdOf(headers: Headers | undefined): string | undefined {
   const id = headers?.get("x-request-id")?.join(",");
   return id === "" ? undefined : id;
+}
+
+/** Of something that is no MAC: long ago. */
+function issuedAt(mac: string): number {
+  const digits = mac.slice(0, timeDigits);
+  return /^[0-9a-f]+$/.test(digits) ? Number.parseInt(digits, 16) : 0;
 }
 
 function isSame(one: string, other: string): boolean {

@@ -30,12 +30,27 @@ export function createExtProcHandler(
 
 function listen(call: Call, stream: ExtProcStream): void {
   const closed = (): void => stream.closed();
-  call.on("data", (bytes: Uint8Array) => stream.receive(bytes));
+  call.on("data", (bytes: Uint8Array) => {
+    stream.receive(bytes);
+    if (bytes.length > maxKept) forgetMessage(call);
+  });
   call.on("drain", () => stream.drained());
   call.on("end", () => stream.ended());
   call.on("cancelled", closed);
   call.on("close", closed);
   call.on("error", closed);
+}
+
+/** Bytes of a message that a stream may go on holding when it has been taken. */
+const maxKept = 16 * 1024;
+
+/** grpc-js keeps the parts of a message until the next one begins (measured: 1 MiB a stream where Envoy sends as much). */
+function forgetMessage(call: object): void {
+  const { decoder } = ((call as { call?: unknown }).call ?? {}) as {
+    decoder?: { readState?: unknown; readPartialMessage?: unknown };
+  };
+  const isBetween = decoder?.readState === 0;
+  if (isBetween && Array.isArray(decoder.readPartialMessage)) decoder.readPartialMessage = [];
 }
 
 /** The first value of each key; those of bytes are nobody's. */

@@ -52,6 +52,12 @@ type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array
 /** Envoy gives up on an idle peer by itself; these find the dead ones. */
 const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
 
+/**
+ * Of one connection: where there are so many, Envoy opens another one. Far above what it has by its own circuit breakers, so
+ * that nothing is refused which comes before it knows.
+ */
+const MAX_STREAMS = 10_000;
+
 /** Makes a server that serves Authorization, ExternalProcessor, RateLimitService, AccessLogService, health and, if asked, reflection. */
 export function createTransport(options: TransportOptions): Transport {
   const protos = loadProtos();
@@ -59,6 +65,7 @@ export function createTransport(options: TransportOptions): Transport {
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxMessageBytes,
+    "grpc.max_concurrent_streams": MAX_STREAMS,
     "grpc.enable_channelz": 0,
     ...KEEPALIVE,
   });

@@ -6,6 +6,8 @@ import type { TlsFiles } from "./tls.js";
 /** What one serving process needs; plain data, so that it can be sent to a worker. */
 export interface ServingOptions {
   readonly maxMessageBytes: number;
+  /** Bytes of bodies that each process keeps at one time. */
+  readonly maxHeldBytes: number;
   readonly reflection: boolean;
   readonly tls: TlsFiles | undefined;
   /** SPIFFE ids or DNS SANs; empty: every client whose certificate verifies. */
@@ -62,7 +64,9 @@ export interface ServerOptions extends ServingOptions {
 
 /** What `serve` does when nothing else is said. */
 export const defaults: Omit<ServerOptions, "configPaths"> = {
-  maxMessageBytes: 4_194_304,
+  // A body of 16 MiB, which is what is held of one, and what stands around it.
+  maxMessageBytes: 17 * 1024 * 1024,
+  maxHeldBytes: 256 * 1024 * 1024,
   reflection: false,
   tls: undefined,
   allowClients: [],
@@ -104,10 +108,11 @@ export interface ServerPorts {
 
 /** The part that a serving process needs. */
 export function servingOptionsOf(options: ServerOptions): ServingOptions {
-  const { maxMessageBytes, reflection, tls, allowClients, decisions, tokenCache } = options;
+  const { maxMessageBytes, maxHeldBytes, reflection, tls, allowClients, decisions, tokenCache } = options;
   const { decides, rateLimit, redis, maxCounters, workers, clockOffsetMs, recordKey } = options;
   return {
     maxMessageBytes,
+    maxHeldBytes,
     reflection,
     tls,
     allowClients,

@@ -3,6 +3,7 @@ import grpc from "@grpc/grpc-js";
 import type { MetricObject } from "prom-client";
 import type { Attributes } from "../attributes/index.js";
 import { createTokenCache, createTokenVerifier, type KeySources } from "../authn/index.js";
+import { createBodyBudget } from "../body/index.js";
 import type { Assembled, TelemetryInForce } from "../config/index.js";
 import type { Decision } from "../engine/index.js";
 import {
@@ -84,7 +85,11 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       observer: metrics.expressions,
       ruleFailed: (place) => metrics.expressions.ruleFailed("decisionLog", place),
     },
-    bodies: { usage: metrics.usageSettled, now: () => performance.now() },
+    bodies: {
+      usage: metrics.usageSettled,
+      now: () => performance.now(),
+      budget: createBodyBudget(options.maxHeldBytes, metrics.bodiesHeld),
+    },
   });
   const tls =
     options.tls === undefined
@@ -128,7 +133,7 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
     }),
   });
   const onError = createFailures({ metrics, logger, now });
-  const handover = createHandover({ key: Buffer.from(options.recordKey, "base64") });
+  const handover = createHandover({ key: Buffer.from(options.recordKey, "base64"), wallClock: now });
   const deciding = {
     decisionId: randomUUID,
     now: () => performance.now(),
@@ -152,10 +157,10 @@ export function createServing(options: ServingOptions, ports: ServingPorts): Ser
       ...deciding,
       current: inForce,
       encode,
-      carry(decision) {
-        const plan = current?.bodies(decision.workload);
-        return plan && handover.carry(decision, plan.readsIdentity);
-      },
+      // Also where there is no BodyPolicy: Envoy does not tell here whether ext_proc comes after, where a second decision
+      // would charge again, and would miss what the first one took out of the request.
+      carry: (decision) =>
+        handover.carry(decision, current?.bodies(decision.workload)?.readsIdentity === true),
     }),
     extProc: createExtProcService({
       exchange: exchanges.open,

@@ -8,11 +8,15 @@ const ANY = "*";
 /** Members that are another number each time wherever they stand: ports, ids, what a clock said. */
 const varying: ReadonlySet<string> = new Set([
   ...["time", "port", "localPort", "streamId", "decisionId", "latencyMs", "x-request-id", "check_latency_us"],
-  ...["decision_id", "ext_authz_duration"],
+  ...["decision_id", "ext_authz_duration", "mac"],
 ]);
 
 /** Filters whose metadata a report may have. */
-const filters = ["envoy.filters.http.ext_authz", "envoy.filters.network.ext_authz"];
+const filters = [
+  "envoy.filters.http.ext_authz",
+  "envoy.filters.http.ext_proc",
+  "envoy.filters.network.ext_authz",
+];
 
 /** The whole of some reports as YAML: what is absent is null, what varies is a star. */
 export function golden(reports: readonly Report[]): string {

@@ -87,9 +87,14 @@ function streamOn(session: ClientHttp2Session, onAnswer?: (answer: Plain) => voi
     status = String(trailers["grpc-status"]);
   });
   stream.on("error", () => {});
+  const rejectWaiting = (): void => {
+    for (const { reject } of waiting) reject(new Error(`the stream ended with ${status}`));
+  };
+  // Where the server ends it, what was not sent yet keeps it from closing.
+  stream.on("end", rejectWaiting);
   const ended = new Promise<string>((resolve) => {
     stream.on("close", () => {
-      for (const { reject } of waiting) reject(new Error(`the stream ended with ${status}`));
+      rejectWaiting();
       resolve(status);
     });
   });
@@ -126,6 +131,11 @@ export function requestHeaders(path: string): Uint8Array {
     request_headers: { headers, end_of_stream: true },
     protocol_config: {},
   });
+}
+
+/** A piece of a request's body. */
+export function requestBody(body: Uint8Array, isLast = false): Uint8Array {
+  return encodeRequest({ request_body: { body, end_of_stream: isLast } });
 }
 
 /** The head of a response that has a body. */

@@ -16,9 +16,10 @@ const appendActions: Readonly<Record<AppendAction, HeaderAppendAction>> = {
 
 /**
  * What keeps the record below 1 KiB as protobuf: how many results and refused credentials are in it, and bytes for
- * all names in it. The policy that decided, of which one may have 317, is always whole, and so are obligations,
- * which ext_proc has to know: many of them leave no room for others, and go beyond. Then the caller has its part, then
- * quotas, and dry-run policies have what is left. A sealed identity stands beside the record.
+ * all names in it. The policy that decided, of which one may have 317, is always whole, and so are obligations
+ * and what quotas took, which ext_proc has to know: many of them leave no room for others, and go beyond. Then the caller
+ * has its part, then what quotas have left, and dry-run policies have what remains. A sealed identity stands beside the
+ * record.
  */
 const maxDryRuns = 3;
 const maxRefusedCredentials = 2;
@@ -32,7 +33,7 @@ const aroundRefused = 120;
 const aroundDryRun = 32;
 const aroundQuota = 96;
 const aroundObligation = 6;
-const aroundMac = 36;
+const aroundMac = 44;
 
 /**
  * A decision as Envoy reads it, with what of it goes over to ext_proc. Always a CheckResponse, never an error of gRPC and never `error_response`.
@@ -70,7 +71,7 @@ export function toCheckResponse(decision: Decision, carried?: Carried): CheckRes
 
 /**
  * The decision record as Envoy's dynamic metadata: `decision_id` on top, all else under `gatehouse`, a policy's own keys
- * beside them. With `carried` ext_proc can take the decision over: not where what quotas took has no room.
+ * beside them. With `carried` ext_proc can take the decision over.
  */
 export function recordOf(decision: Decision, carried?: Carried): JsonObject {
   const { rule, dryRun, audit, authn, quota, obligations } = decision;
@@ -78,8 +79,7 @@ export function recordOf(decision: Decision, carried?: Carried): JsonObject {
   let forOthers = forAll;
   for (const name of obligations) forOthers -= name.length + aroundObligation;
   const caller = authn && describeAuthn(authn, forOthers);
-  const taken = describeQuota(quota.facts, caller?.left ?? forOthers);
-  const isCarried = carried !== undefined && taken.description.length === quota.facts.length;
+  const taken = describeQuota(quota.facts, caller?.left ?? forOthers, carried !== undefined);
   return {
     ...(decision.metadata as JsonObject | undefined),
     decision_id: decision.decisionId,
@@ -97,9 +97,9 @@ export function recordOf(decision: Decision, carried?: Carried): JsonObject {
       ...(taken.description.length > 0 && { quota: taken.description }),
       ...(caller !== undefined && { authn: caller.description }),
       ...(decision.failedOpen && { failed_open: true }),
-      ...(isCarried && { mac: carried.mac }),
+      ...(carried !== undefined && { mac: carried.mac }),
     },
-    ...(isCarried && carried.identity !== "" && { [identityKey]: carried.identity }),
+    ...(carried !== undefined && carried.identity !== "" && { [identityKey]: carried.identity }),
   };
 }
 
@@ -133,18 +133,20 @@ function describeAuthn(
   return { description, left };
 }
 
-/** What quotas took, the first ones where there is no room for all. */
+/** What quotas took, the first ones where there is no room for all; if `isWhole`, of all of them at least that. */
 function describeQuota(
   facts: Decision["quota"]["facts"],
   bytes: number,
+  isWhole: boolean,
 ): { readonly description: JsonObject[]; readonly left: number } {
   let left = bytes;
   const description: JsonObject[] = [];
   for (const { quota, cost, limit, counter } of facts) {
     const size = quota.length + aroundQuota;
-    if (size > left) break;
-    left -= size;
-    description.push({ quota, cost, limit, remaining: counter.remaining });
+    if (size > left && !isWhole) break;
+    const isFull = size <= left;
+    left = isFull ? left - size : 0;
+    description.push(isFull ? { quota, cost, limit, remaining: counter.remaining } : { quota, cost });
   }
   return { description, left };
 }

@@ -8,6 +8,7 @@ import { cannotSend, emit, type Session, tooLarge } from "./session-state.js";
 import { effectiveMode, nothing, type Side, takeReleased } from "./side.js";
 
 type BodyPart = Extract<Part, { kind: "body" }>;
+type TrailersPart = Extract<Part, { kind: "trailers" }>;
 
 /** What an answer says of the body's end. */
 interface End {
@@ -60,7 +61,12 @@ export function answerBody(
 }
 
 /** Answers trailers that ended a body: what of it is still there goes before them, where that can be. */
-export function answerTrailers(session: Session, side: Side, edits: HeaderEdits): void {
+export function answerTrailers(
+  session: Session,
+  side: Side,
+  { trailers }: TrailersPart,
+  { edits, untrue }: { readonly edits: HeaderEdits; readonly untrue: readonly string[] },
+): void {
   const { direction } = side;
   const metadata = session.options.verdicts.metadata(direction);
   const mode = effectiveMode(side);
@@ -74,7 +80,9 @@ export function answerTrailers(session: Session, side: Side, edits: HeaderEdits)
       return;
     }
   }
-  emit(session, { kind: "trailers", direction, mutation: undefined, metadata });
+  const remove = untrue.filter((name) => trailers.has(name));
+  const mutation = remove.length === 0 ? undefined : { remove, set: [] };
+  emit(session, { kind: "trailers", direction, mutation, metadata });
 }
 
 /** False: nothing may follow. */

@@ -23,6 +23,7 @@ export function bodyRecord(report: BodyReport): JsonObject {
   const { refused } = report;
   const isNamed = refused !== undefined && refused.policy !== "" && fits(refused.policy, aroundEntry);
   const fulfilled = names(report.fulfilled);
+  const fulfilledMore = report.fulfilled.length - fulfilled.length;
   const policies = names(report.policies);
   const usage = report.usage.filter(({ quota }) => fits(quota, aroundEntry));
   let changes = 0;
@@ -35,6 +36,8 @@ export function bodyRecord(report: BodyReport): JsonObject {
   return {
     policies,
     ...(fulfilled.length > 0 && { fulfilled }),
+    // Whoever compares with what was asked for has to know that names are missing.
+    ...(fulfilledMore > 0 && { fulfilled_more: fulfilledMore }),
     ...(changes > 0 && { changes, rules: Object.fromEntries(rules) }),
     ...(refused !== undefined && {
       refused: {

@@ -50,8 +50,8 @@ export interface ExtProcStream {
 
 /** What the service needs from its surroundings. */
 export interface ExtProcOptions {
-  /** Who decides about a stream; initial metadata by lower-case name. */
-  readonly exchange: (initialMetadata: ReadonlyMap<string, string>) => Exchange;
+  /** Who decides about a stream; initial metadata by lower-case name. `isObserved`: nothing is answered. */
+  readonly exchange: (initialMetadata: ReadonlyMap<string, string>, isObserved: boolean) => Exchange;
   readonly observer: ExtProcObserver;
   /** Told of what should not have happened, and why bytes were no message. Must not throw. */
   readonly onError: (error: unknown) => void;

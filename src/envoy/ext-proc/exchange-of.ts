@@ -29,7 +29,7 @@ import {
   toBodyImmediate,
   toImmediate,
 } from "./respond.js";
-import { chargedBy, decisionOf, ending, failure, isLocalReply } from "./standing.js";
+import { chargedBy, decisionOf, ending, failure, isLocalReply, onTrial } from "./standing.js";
 
 /** What decides about requests, responses and their bodies, at one moment. */
 export interface Policies {
@@ -70,8 +70,11 @@ export interface ExchangePorts
 
 /** Makes the exchanges of streams. */
 export interface Exchanges {
-  /** Of a new stream. What it says neither throws nor rejects. */
-  readonly open: (initialMetadata: InitialMetadata) => Exchange;
+  /**
+   * Of a new stream. What it says neither throws nor rejects. `isObserved`: Envoy does not wait for answers, so all policies
+   * are on trial: the record says what they would have done, and quotas are left alone.
+   */
+  readonly open: (initialMetadata: InitialMetadata, isObserved: boolean) => Exchange;
 }
 
 /** The bytes of a CheckRequest of the request as it is now, with this body. Throws as `toCheckRequest` does. */
@@ -87,19 +90,23 @@ interface Standing {
 
 const processorNamespace = "envoy.filters.http.ext_proc";
 const authorizationNamespace = "envoy.filters.http.ext_authz";
+const noObligations: readonly string[] = [];
 const nothingOfResponse: HeadersOutcome["response"] = { head: false, body: "none" };
 const untouched: HeadersOutcome = { mutation: undefined, flow: undefined, response: nothingOfResponse };
 
 /** Makes exchanges that decide as ext_authz's service does, or take its decision over, and then follow body policies. */
 export function createExchanges(ports: ExchangePorts): Exchanges {
   const read = createProcessedRequestReader();
-  return { open: (initialMetadata) => openExchange(ports, read, initialMetadata) };
+  return {
+    open: (initialMetadata, isObserved) => openExchange(ports, read, initialMetadata, isObserved),
+  };
 }
 
 function openExchange(
   ports: ExchangePorts,
   read: ReturnType<typeof createProcessedRequestReader>,
   initialMetadata: InitialMetadata,
+  isObserved: boolean,
 ): Exchange {
   const { now, observe, onError } = ports;
   let standing: Standing | undefined;
@@ -110,11 +117,12 @@ function openExchange(
 
   /** Records the decision, waits for it where records are strict, and answers. */
   function settle(
-    decision: Decision,
+    made: Decision,
     attributes: Attributes | undefined,
     started: number,
     answer: (decision: Decision) => HeadersOutcome | Promise<HeadersOutcome>,
   ): HeadersOutcome | Promise<HeadersOutcome> {
+    const decision = isObserved ? onTrial(made) : made;
     const recorded = observe(decision, attributes, now() - started);
     if (recorded === undefined) return answer(decision);
     return recorded.then(
@@ -147,13 +155,15 @@ function openExchange(
     return settle(refusal, attributes, started, turnAway);
   }
 
-  /** The decision that ext_authz made of this request, if it was one of ours. */
+  /** The decision that ext_authz made of this request, if it was one of ours; `isKnown`: with all that policies read. */
   function carriedOver(
     { snapshot, bodies }: Policies,
     { attributes }: ReadRequest,
     beside: BesideRequest,
     headers: HeaderLines,
-  ): { readonly over: CarriedOver; readonly workload: Workload | undefined } | undefined {
+  ):
+    | { readonly over: CarriedOver; readonly workload: Workload | undefined; readonly isKnown: boolean }
+    | undefined {
     const { handover } = ports;
     if (handover === undefined) return undefined;
     const workload = destinationWorkload(snapshot, attributes);
@@ -166,8 +176,7 @@ function openExchange(
     if (over === undefined) return undefined;
     // Body policies would be looked for in the wrong place.
     if (workload === undefined && !mayBeUnknown(snapshot)) return undefined;
-    if (over.auth === "unknown" && bodies(workload)?.readsIdentity === true) return undefined;
-    return { over, workload };
+    return { over, workload, isKnown: over.auth !== "unknown" || bodies(workload)?.readsIdentity !== true };
   }
 
   function decide(
@@ -187,7 +196,7 @@ function openExchange(
         const request = toCheckRequest({ ...known, attributes: edited }, beside, body);
         return ports.encodeCheckRequest(request);
       };
-      if (carried !== undefined) {
+      if (carried?.isKnown === true) {
         const { over, workload } = carried;
         standing = {
           policies,
@@ -200,10 +209,12 @@ function openExchange(
       const original = (): Uint8Array => ports.encodeCheckRequest(toCheckRequest(known, beside));
       const answer = (decision: Decision): HeadersOutcome | Promise<HeadersOutcome> => {
         if (!decision.allowed) return turnAway(decision);
-        standing = { policies, decision, isCarried: false, charged: chargedBy(decision) };
+        const charged = carried?.over.charged ?? chargedBy(decision);
+        standing = { policies, decision, isCarried: false, charged };
         return goOn(standing, headers, hasBody, asked);
       };
-      const decision = check(snapshot, known.attributes, original, ports);
+      const asking = carried === undefined && !isObserved ? ports : { ...ports, isCharged: true };
+      const decision = check(snapshot, known.attributes, original, asking);
       if (!(decision instanceof Promise)) return settle(decision, known.attributes, started, answer);
       return decision
         .then((value) => settle(value, known.attributes, started, answer))
@@ -220,7 +231,8 @@ function openExchange(
     hasBody: boolean,
     asked: Asked,
   ): HeadersOutcome | Promise<HeadersOutcome> {
-    const { attributes, obligations, workload } = decision;
+    const { attributes, workload } = decision;
+    const obligations = isObserved ? noObligations : decision.obligations;
     // The client is gone, and nobody would close what begins now.
     if (isClosed) return untouched;
     try {
@@ -232,7 +244,15 @@ function openExchange(
         // INVARIANT: a decision that lets go on has them; without them no policy could be asked.
         if (attributes === undefined) return refuseHeaders("request", failure("internal_error"));
         const checkRequest = (body: Uint8Array): Uint8Array => asked(attributes, body);
-        const begun = plan.begin({ attributes, workload, obligations, charged, hasBody, checkRequest });
+        const begun = plan.begin({
+          attributes,
+          workload,
+          obligations,
+          charged,
+          hasBody,
+          checkRequest,
+          isTrial: isObserved,
+        });
         if (begun !== undefined && "httpStatus" in begun) return refuseHeaders("request", begun);
         run = begun;
       }
@@ -278,7 +298,7 @@ function openExchange(
   /** Never throws. */
   function refuseBody(direction: Direction, refusal: BodyRefusal): Immediate {
     const isFirst = refusedBy === undefined;
-    refusedBy ??= { ...refusal, direction };
+    if (!isObserved) refusedBy ??= { ...refusal, direction };
     let edits: readonly HeaderEdit[] = [];
     let metadata: JsonObject | undefined;
     try {
@@ -291,7 +311,7 @@ function openExchange(
       } else {
         edits = responseEditsOf(standing.decision);
         metadata = metadataNow();
-        if (isFirst) amend("refused");
+        if (isFirst && !isObserved) amend("refused");
       }
     } catch (error) {
       onError(error);
@@ -319,7 +339,7 @@ function openExchange(
       generation,
       attributes,
       workload,
-      obligations,
+      obligations: isObserved ? noObligations : obligations,
       report: reportNow(),
       refusal: refusedBy,
     });
@@ -338,7 +358,7 @@ function openExchange(
       ...(report !== undefined && { body: bodyRecord(report) }),
     };
     const metadata = { [processorNamespace]: { ...record, gatehouse } };
-    lastRecord = JSON.stringify(gatehouse);
+    if (run !== undefined) lastRecord = JSON.stringify(gatehouse);
     return metadata;
   }
 

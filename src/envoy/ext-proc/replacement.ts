@@ -1,4 +1,4 @@
-import type { BodyFlow } from "../../body/index.js";
+import { type BodyFlow, integrityFields } from "../../body/index.js";
 import { nothing } from "./side.js";
 
 const noEdits = { remove: [], set: [] } as const;
@@ -14,6 +14,7 @@ export function replacementFlow(bytes: Uint8Array): BodyFlow {
   return {
     need: "streamed",
     headEdits: { remove: ["content-length"], set: [] },
+    untrueTrailers: integrityFields,
     push: () => ({ kind: "go", bytes: give() }),
     end: () => ({ kind: "go", bytes: give(), edits: noEdits }),
   };

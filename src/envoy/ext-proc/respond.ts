@@ -29,14 +29,16 @@ export function toBodyImmediate(
   edits: readonly HeaderEdit[],
   metadata: JsonObject | undefined,
 ): Immediate {
+  const { headers = [] } = refusal;
+  const isTyped = headers.some(({ name }) => lower(name) === "content-type");
   const contentType: readonly HeaderPut[] =
-    refusal.body === "" || refusal.contentType === ""
+    isTyped || refusal.body === "" || refusal.contentType === ""
       ? []
       : [{ name: "content-type", value: refusal.contentType, action: "OVERWRITE_IF_EXISTS_OR_ADD" }];
   return {
     kind: "immediate",
     httpStatus: statusOf(refusal.httpStatus),
-    headers: [...putsOf(edits, noLines), ...contentType],
+    headers: [...putsOf([...edits, ...headers], noLines), ...contentType],
     body: Buffer.from(refusal.body),
     grpcStatus: refusal.code,
     details: deniedDetails,

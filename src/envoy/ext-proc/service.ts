@@ -35,7 +35,7 @@ export function createExtProcService(options: ExtProcOptions): ExtProcService {
     ...options,
     read: createMessageReader(),
     write: createAnswerWriter(),
-    maxWaitingBytes: options.maxWaitingBytes ?? 256 * 1024,
+    maxWaitingBytes: options.maxWaitingBytes ?? 64 * 1024,
     maxHeldBytes: options.maxHeldBytes ?? 16 * 1024 * 1024,
     open: new Set(),
   };

@@ -4,7 +4,7 @@ import { toFrame } from "./grpc-frames.js";
 import type { Part } from "./message.js";
 import { isBuffered, isStreaming } from "./modes.js";
 import { isDoubtful } from "./session-headers.js";
-import { cannotSend, emit, type Session, tooLarge, violate } from "./session-state.js";
+import { emit, type Session, tooLarge, violate } from "./session-state.js";
 import { effectiveMode, type Side } from "./side.js";
 
 type BodyPart = Extract<Part, { kind: "body" }>;
@@ -70,28 +70,24 @@ function pushBody(session: Session, side: Side, part: BodyPart): void {
 /** The chunk is with the flow. */
 export function pushed(session: Session, side: Side): void {
   const { flow, item } = side;
-  if (flow === undefined || item === undefined || item === "end" || item.kind !== "body") return;
+  if (flow === undefined || item === undefined || item.kind !== "body") return;
   if (item.endOfStream || isBuffered(effectiveMode(side))) side.work = { kind: "end", flow };
   else settle(session, side, noEdits, false);
 }
 
 /** Answers the part that was worked at. */
 export function settle(session: Session, side: Side, edits: HeaderEdits, isLast: boolean): void {
-  const { item } = side;
+  const { item, flow } = side;
   side.item = undefined;
   if (isLast) side.flow = undefined;
   if (item === undefined) return;
-  if (item === "end") {
-    side.stage = "closed";
-    // What was kept back can go nowhere.
-    if (side.held !== undefined || side.releasedBytes > 0) cannotSend(session, side);
-  } else if (item.kind === "body") {
+  if (item.kind === "body") {
     if (isLast) side.stage = "ended";
     if (item.endOfStream) side.isFinal = true;
     answerBody(session, side, item, { edits, isLast });
   } else if (item.kind === "trailers") {
     side.stage = "closed";
-    answerTrailers(session, side, edits);
+    answerTrailers(session, side, item, { edits, untrue: flow?.untrueTrailers ?? [] });
   }
 }
 
@@ -112,13 +108,13 @@ export function takeTrailers(session: Session, side: Side, part: TrailersPart): 
   }
 }
 
-/** Envoy sends no more of this direction. */
-export function takeEnd(session: Session, side: Side): void {
-  if (side.flow === undefined) return;
-  if (isDoubtful(session, side)) {
-    violate(session, side.direction, "body_not_sent");
-    return;
-  }
-  side.item = "end";
-  side.work = { kind: "end", flow: side.flow };
+/**
+ * Envoy sends no more: the exchange is over, or its client has gone, and no answer can act any more. What was kept back
+ * goes nowhere, and nobody refused it.
+ */
+export function takeEnd(side: Side): void {
+  side.flow = undefined;
+  side.held = undefined;
+  side.released = [];
+  side.releasedBytes = 0;
 }

@@ -92,7 +92,7 @@ function advance(session: Session, side: Side): void {
     if (next === undefined) return;
     if (side === session.response && side.stage === "waiting" && session.request.stage === "deciding") return;
     side.queue.shift();
-    if (next === "end") takeEnd(session, side);
+    if (next === "end") takeEnd(side);
     else if (next.part.kind === "headers") takeHeaders(session, side, next.part, next);
     else if (next.part.kind === "body") takeBody(session, side, next.part);
     else takeTrailers(session, side, next.part);

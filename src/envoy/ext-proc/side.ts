@@ -47,8 +47,8 @@ export interface Side {
   isSeen: boolean;
   /** What is being done. */
   work: Work | undefined;
-  /** The part that is being worked at, or the end of what Envoy sends. */
-  item: Part | "end" | undefined;
+  /** The part that is being worked at. */
+  item: Part | undefined;
   flow: BodyFlow | undefined;
   hasBody: boolean;
   /** Bytes may come where no body is: a tunnel's, or those of a response that nobody wants to see. */

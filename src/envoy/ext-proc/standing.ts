@@ -1,6 +1,6 @@
 import { type Attributes, member, type Workload } from "../../attributes/index.js";
 import type { BodyRefusal } from "../../body/index.js";
-import { type Decision, grpcCode, noEdits, noQuota, type Reason } from "../../engine/index.js";
+import { type Decision, type DryRun, grpcCode, noEdits, noQuota, type Reason } from "../../engine/index.js";
 import type { CarriedOver } from "../handover.js";
 import type { BesideRequest } from "./exchange.js";
 
@@ -29,6 +29,30 @@ export function chargedBy({ quota }: Decision): ReadonlyMap<string, number> {
   const charged = new Map<string, number>();
   for (const { quota: name, cost } of quota.facts) charged.set(name, (charged.get(name) ?? 0) + cost);
   return charged;
+}
+
+/** A decision that nobody waits for: it lets go on, and says what it would have been. */
+export function onTrial(decision: Decision): Decision {
+  const { allowed, dryRun, rule, stage } = decision;
+  const would: DryRun = {
+    action: stage === "rego" ? "REGO" : stage === "quota" ? "QUOTA" : "DENY",
+    result: "denied",
+    ...(rule !== undefined && { policy: rule.policy }),
+    ...(rule?.rule !== undefined && { rule: rule.rule }),
+  };
+  return {
+    ...decision,
+    allowed: true,
+    code: grpcCode.ok,
+    httpStatus: 200,
+    stage: "none",
+    reason: "not_denied",
+    rule: undefined,
+    body: "",
+    edits: noEdits,
+    dryRun: allowed ? dryRun : [...dryRun, would],
+    obligations: [],
+  };
 }
 
 /** ext_authz's decision: all that it changes has been changed by Envoy already. */

@@ -131,7 +131,7 @@ function start(stream: Stream, { protocolConfig, observabilityMode }: Processing
 
 /** Who decides, made when it is first asked. */
 function deciding(stream: Stream): Exchange {
-  stream.exchange ??= stream.context.exchange(stream.initialMetadata);
+  stream.exchange ??= stream.context.exchange(stream.initialMetadata, stream.isObserved);
   return stream.exchange;
 }
 

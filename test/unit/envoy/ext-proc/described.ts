@@ -162,11 +162,13 @@ export function opened(
     plan,
     handover,
     initialMetadata = new Map(),
+    isObserved = false,
     record = () => undefined,
   }: {
     readonly plan?: BodyPlan | undefined;
     readonly handover?: Pick<Handover, "accept">;
     readonly initialMetadata?: InitialMetadata;
+    readonly isObserved?: boolean;
     readonly record?: () => Promise<unknown> | undefined;
   } = {},
 ): Opened {
@@ -187,7 +189,7 @@ export function opened(
     amend: (outcome) => outcomes.push(outcome),
     handover,
   });
-  return { exchange: exchanges.open(initialMetadata), decisions, errors, outcomes };
+  return { exchange: exchanges.open(initialMetadata, isObserved), decisions, errors, outcomes };
 }
 
 /** What an exchange says of a request's headers. */

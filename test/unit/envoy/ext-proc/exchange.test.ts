@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../../../src/attributes/index.js";
 import type {
   BodyFlow,
+  BodyInput,
   BodyPlan,
   BodyRefusal,
   BodyReport,
@@ -117,6 +118,30 @@ describe("an exchange", () => {
       ["refused", "body_invalid", "response"],
       ["closed", "body_invalid", "response"],
     ]);
+  });
+
+  it("puts all on trial where it is only observed: nothing is refused or asked for", async () => {
+    const refusing = aSnapshot({ policies: [aPolicy({ action: "DENY", rules: [aRule()] })] });
+    const inputs: BodyInput[] = [];
+    const { plan } = aPlan();
+    const judged: BodyPlan = {
+      ...plan,
+      begin: (input) => {
+        inputs.push(input);
+        return plan.begin(input);
+      },
+    };
+    const open = opened(refusing, { plan: judged, isObserved: true });
+    const { immediate, metadata } = await asked(open, {});
+    expect(immediate).toBeUndefined();
+    expect(recordIn(metadata)).toMatchObject({ allowed: true });
+    expect(open.decisions).toMatchObject([
+      { allowed: true, httpStatus: 200, dryRun: [{ action: "DENY", result: "denied" }], obligations: [] },
+    ]);
+    expect(inputs).toMatchObject([{ isTrial: true, obligations: [] }]);
+    open.exchange.refused("response", refusal);
+    open.exchange.close();
+    expect(open.outcomes.map(({ kind, refusal: by }) => [kind, by])).toEqual([["closed", undefined]]);
   });
 
   it("refuses what a plan refuses at once, and an obligation where there is no plan", async () => {

@@ -1,24 +1,31 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { JsonObject, JsonValue } from "../../../../src/attributes/index.js";
 import type { BodyPlan } from "../../../../src/body/index.js";
 import type { Snapshot } from "../../../../src/engine/index.js";
 import { createHandover, toStruct } from "../../../../src/envoy/index.js";
 import { loadProtos } from "../../../../src/server/protos.js";
-import { aRule as aJwtRule, anAuthentication, aSigner } from "../../../support/tokens.js";
+import { aRule as aJwtRule, anAuthentication, aSigner, nowMs } from "../../../support/tokens.js";
 import { aSnapshot } from "../../engine/snapshots.js";
 import { aPolicy, aRule } from "../../istio/policies.js";
 import { asked, type Described, type Opened, opened, viaExtAuthz } from "./described.js";
 
 const key = Buffer.alloc(32, 7);
-const handover = createHandover({ key });
+/** As long as a request takes from the one to the other. */
+let later = 0;
+const wallClock = () => nowMs + later;
+const handover = createHandover({ key, wallClock });
 const signer = aSigner("k");
 
 /** Lets everybody in, with an obligation. */
 const snapshot: Snapshot = aSnapshot({
   policies: [aPolicy({ obligations: ["foo/mask", "foo/trim"], rules: [aRule()] })],
   authn: anAuthentication({ rules: [aJwtRule(signer)] }),
+});
+
+afterEach(() => {
+  later = 0;
 });
 
 const planOf = (readsIdentity: boolean, seen: Parameters<BodyPlan["begin"]>[0][] = []): BodyPlan => ({
@@ -59,6 +66,13 @@ const changed = (
   return { ...metadata, gatehouse: Object.fromEntries(kept) };
 };
 
+const macOf = (metadata: JsonObject): string => String((metadata["gatehouse"] as JsonObject)["mac"]);
+
+/** The same MAC, said to be a second younger. */
+function issuedLater(mac: string): string {
+  return (Number.parseInt(mac.slice(0, 8), 16) + 1).toString(16) + mac.slice(8);
+}
+
 describe("a decision that ext_authz hands over", () => {
   it("is not made again, and brings its obligations", async () => {
     const seen: Parameters<BodyPlan["begin"]>[0][] = [];
@@ -80,10 +94,13 @@ describe("a decision that ext_authz hands over", () => {
 
   it("is made anew when any part of it was changed, was left out, or is by another key", async () => {
     const metadata = await left({}, true);
-    const otherKey = createHandover({ key: Buffer.alloc(32, 8) });
+    const otherKey = createHandover({ key: Buffer.alloc(32, 8), wallClock });
     const forged: readonly JsonObject[] = [
       { ...metadata, decision_id: "d-other" },
-      changed(metadata, { mac: "A".repeat(22) }),
+      changed(metadata, { mac: macOf(metadata).slice(0, 8) + "A".repeat(22) }),
+      changed(metadata, { mac: macOf(metadata).slice(0, -1) }),
+      changed(metadata, { mac: `${macOf(metadata)}A` }),
+      changed(metadata, { mac: issuedLater(macOf(metadata)) }),
       changed(metadata, { mac: undefined }),
       changed(metadata, { mac: "" }),
       changed(metadata, { mac: 1 }),
@@ -128,6 +145,19 @@ describe("a decision that ext_authz hands over", () => {
     };
     expect([await takenBy("web"), await takenBy("admin")]).toEqual([0, 1]);
     expect((await taken(metadata)).decisions).toHaveLength(1);
+  });
+
+  it.each([
+    ["at once", 0, 0],
+    ["after 299 seconds, behind a filter that waits for a body", 299_000, 0],
+    ["299 seconds before it was made, by a clock that is behind", -299_000, 0],
+    ["after 301 seconds", 301_000, 1],
+    ["301 seconds before it was made", -301_000, 1],
+    ["after a day, of a request that has its id again", 86_400_000, 1],
+  ])("is taken within five minutes: %s", async (_, after, anew) => {
+    const metadata = await left({});
+    later = after;
+    expect((await taken(metadata)).decisions).toHaveLength(anew);
   });
 
   it("is not handed over where the request is refused", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { deny } from "../../../../src/engine/index.js";
 import type { ExtProcOptions, ExtProcStream } from "../../../../src/envoy/ext-proc/call.js";
 import type { Exchange, HeadersOutcome } from "../../../../src/envoy/ext-proc/exchange.js";
 import { createExtProcService, type ExtProcService } from "../../../../src/envoy/ext-proc/service.js";
@@ -242,6 +243,32 @@ describe("the ext_proc service", () => {
       expect(told.filter((line) => line !== "end")).toEqual([]);
       expect(closes()).toBe(1);
     }
+  });
+
+  it("refuses who may not ask as ext_authz does, once, and asks nobody", () => {
+    const { service, closes } = serve();
+    const answers: Plain[] = [];
+    const { receive, ended } = service.refuse({
+      send: (bytes) => answers.push(decodeResponse(bytes)) > 0,
+      pause: () => {},
+      resume: () => {},
+      end: () => answers.push({ end: true }),
+      fail: (code) => answers.push({ code }),
+    });
+    for (const message of [post, chunk("a")]) receive(encodeRequest(message));
+    ended();
+    const { code, body } = deny("guard", "untrusted_caller");
+    expect(answers).toMatchObject([
+      {
+        immediate_response: {
+          status: { code: "Forbidden" },
+          body: Buffer.from(body).toString("base64"),
+          grpc_status: { status: code },
+        },
+      },
+      { end: true },
+    ]);
+    expect(closes()).toBe(0);
   });
 
   it("has no exchange to close where nothing was asked", () => {

@@ -148,8 +148,17 @@ describe("a session beside Envoy", () => {
 
           const isRefused = envoy.immediate() !== undefined;
           if (isRefused) reached.refused++;
-          else for (const direction of directions) expect(envoy.isComplete(direction)).toBe(true);
-          if (!isRefused) reached.complete++;
+          const isComplete = (direction: Direction): boolean => envoy.isComplete(direction);
+          if (directions.every(isComplete)) reached.complete++;
+          const heedsOverrides =
+            filter.allowsOverride && !Object.values(filter.modes).includes("FULL_DUPLEX_STREAMED");
+          // Nobody tells that an override is not heeded, or that a body's end will not be told, but for Envoy's end.
+          const mayWait = (direction: Direction): boolean =>
+            ["flow", "replace"].includes(wishes[direction].kind) &&
+            !heedsOverrides &&
+            (filter.modes[direction] === "NONE" || filter.trailers[direction] === "SKIP");
+          if (!isRefused && !directions.some(mayWait))
+            expect(directions.map(isComplete)).toEqual([true, true]);
           for (const direction of directions) {
             const one = wishes[direction];
             const whole = scripts[direction].chunks.join("");
@@ -160,7 +169,10 @@ describe("a session beside Envoy", () => {
             // Nobody tells that an override is not heeded: of a response that is known too late.
             const isBlind = !filter.allowsOverride && filter.modes[direction] === "NONE";
             if (isBlind && (direction === "response" || isRefused)) continue;
-            if (isRefused) expect(whole.toUpperCase().startsWith(delivered)).toBe(true);
+            // What is held when trailers follow that are not sent goes nowhere; the doctor tells of such a configuration.
+            const isCut = scripts[direction].hasTrailers && mayWait(direction);
+            if (isRefused || isCut || !isComplete(direction))
+              expect(whole.toUpperCase().startsWith(delivered)).toBe(true);
             else expect(delivered).toBe(whole.toUpperCase());
           }
         },
