@@ -7,7 +7,7 @@ const chapters: readonly (readonly [last: string, title: string])[] = [
   ["GH1220", "Settings of routes"],
   ["GH1249", "ext_proc"],
   ["GH1269", "The connection manager"],
-  ["GH1274", "Rate limits"],
+  ["GH1273", "Rate limits"],
   ["GH1279", "Access logs"],
   ["GH1289", "The cluster that is asked"],
   ["GH1299", "The rest"],
@@ -47,9 +47,9 @@ envoy.yaml:61: warning GH1207 \`envoy.filters.http.ext_authz\` joins header line
 1 errors, 1 warnings
 \`\`\`
 
-The line is that of the field, or of the message that lacks it; indented below the first finding of a code stands how it
-should be. An **error** undoes policy or lets something past it; a **warning** does so under some circumstances, or loses the
-record of it.
+The line is that of the field, or of the message that lacks it; what is said of several places stands once, with the lines
+of the others. Indented below the first finding of a code stands how it should be. An **error** undoes policy or lets
+something past it; a **warning** does so under some circumstances, or loses the record of it.
 
 | argument | meaning |
 |---|---|
@@ -67,6 +67,6 @@ $ curl -s 'http://127.0.0.1:9901/config_dump?include_eds' | gatehouse doctor -
 
 Filters of ext_authz, ext_proc and the rate limit service are looked at whichever server they ask, over all listeners, filter
 chains, virtual hosts and routes. The bootstraps in [envoy/](../envoy) have no errors. What the doctor cannot see: who can
-reach the upstream without Envoy, what Lua or wasm does, and what runtime keys switch. A dump shows context extensions as
-\`[redacted]\`, so that GH1255 needs the bootstrap.
+reach the upstream without Envoy, what Lua or wasm does, upstream filters of clusters, and what runtime keys from files or a
+control plane switch. A dump shows context extensions as \`[redacted]\`, so that GH1255 needs the bootstrap.
 `;

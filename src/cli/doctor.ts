@@ -57,7 +57,8 @@ async function textOf(file: string, streams: Streams): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new GatehouseError("bad_request", `\`${file}\` cannot be read`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new GatehouseError("bad_request", `\`${file}\` cannot be read (${code ?? "unknown"})`, { cause });
   }
 }
 
@@ -88,14 +89,26 @@ function rowsOf(file: string, text: string, facts: PolicyFacts | undefined): rea
   }));
 }
 
-/** Errors first; a fix stands below the first finding that it mends. */
+/** Lines of one finding that are named; the rest is counted. */
+const MAX_LINES = 5;
+
+/** Errors first, what is said of several places once; a fix stands below the first finding that it mends. */
 function asText(rows: readonly Row[]): string {
   const told = new Set<string>();
   const sorted = [...rows].sort(
     (a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"),
   );
-  const lines = sorted.map(({ file, line, severity, code, message, fix }) => {
-    const head = `${file}:${line}: ${severity} ${code} ${message}\n`;
+  const places = new Map<string, Row[]>();
+  for (const row of sorted) {
+    const key = JSON.stringify([row.file, row.code, row.message]);
+    const same = places.get(key);
+    if (same === undefined) places.set(key, [row]);
+    else same.push(row);
+  }
+  const lines = [...places.values()].map(([row, ...more]) => {
+    if (row === undefined) return "";
+    const { file, line, severity, code, message, fix } = row;
+    const head = `${file}:${line}: ${severity} ${code} ${message}${also(more)}\n`;
     if (told.has(code)) return head;
     told.add(code);
     return `${head}${fix.replace(/^(?=.)/gm, "    ")}\n`;
@@ -104,8 +117,20 @@ function asText(rows: readonly Row[]): string {
   return `${lines.join("")}${errors} errors, ${rows.length - errors} warnings\n`;
 }
 
+function also(more: readonly Row[]): string {
+  const lines = [...new Set(more.map(({ line }) => line))];
+  if (lines.length === 0) return "";
+  const rest = lines.length > MAX_LINES ? ` and ${lines.length - MAX_LINES} more` : "";
+  return ` (also line${lines.length === 1 ? "" : "s"} ${lines.slice(0, MAX_LINES).join(", ")}${rest})`;
+}
+
+/** Names of messages have dots, so they stand in brackets. */
 function shown(path: Path): string {
   return path
-    .map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`))
+    .map((step, i) => {
+      if (typeof step === "number") return `[${step}]`;
+      if (!/^\w+$/.test(step)) return `[${JSON.stringify(step)}]`;
+      return i === 0 ? step : `.${step}`;
+    })
     .join("");
 }

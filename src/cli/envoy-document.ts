@@ -15,11 +15,12 @@ export interface EnvoyDocument {
 }
 
 /** Reads JSON (a config dump, which may be long), else YAML as Envoy does: version 1.1, one document. */
-export function readEnvoyDocument(text: string): EnvoyDocument {
+export function readEnvoyDocument(written: string): EnvoyDocument {
+  const text = written.replace(/^\uFEFF/, "");
   if (/^\s*[{[]/.test(text)) {
     try {
       const value: unknown = JSON.parse(text);
-      return { value, problem: undefined, lineOf: (path) => lineInJson(text, path) };
+      return { value, problem: undefined, lineOf: placesInJson(text) };
     } catch {
       // YAML's flow style begins like JSON.
     }
@@ -64,44 +65,59 @@ function offsetInYaml(document: Document, path: Path): number {
   return offset;
 }
 
-/** Where a JSON text, known to be whole, has a path. Goes through the text once, up to the place. */
-function lineInJson(text: string, path: Path): number {
-  let at = skipSpace(text, 0);
-  let found = at;
-  for (const step of path) {
-    const next = text[at] === "{" ? inObject(text, at, String(step)) : inArray(text, at, Number(step));
-    if (next === undefined) break;
-    found = next.from;
-    at = next.value;
-  }
-  let line = 1;
-  for (let end = text.indexOf("\n"); end !== -1 && end < found; end = text.indexOf("\n", end + 1)) line++;
-  return line;
+interface Place {
+  readonly from: number;
+  readonly value: number;
 }
 
-function inObject(text: string, start: number, key: string): { from: number; value: number } | undefined {
-  let last: { from: number; value: number } | undefined;
+/**
+ * Where a JSON text, known to be whole, has a path. A dump may have tens of megabytes and a thousand findings, so
+ * each mapping or list is gone through once.
+ */
+function placesInJson(text: string): (path: Path) => number {
+  const start = skipSpace(text, 0);
+  const lines = [0];
+  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) lines.push(end + 1);
+  const known = new Map<number, ReadonlyMap<string, Place>>();
+  return (path) => {
+    let place: Place = { from: start, value: start };
+    for (const step of path) {
+      const inside = known.get(place.value) ?? childrenOf(text, place.value);
+      known.set(place.value, inside);
+      const next = inside.get(String(step));
+      if (next === undefined) break;
+      place = next;
+    }
+    return lineAt(lines, place.from);
+  };
+}
+
+/** The line, from 1, that holds an offset. */
+function lineAt(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  return low + 1;
+}
+
+/** What a mapping or list holds; of a key that is given twice JSON.parse takes the last. */
+function childrenOf(text: string, start: number): ReadonlyMap<string, Place> {
+  const children = new Map<string, Place>();
+  const isMapping = text[start] === "{";
+  if (!isMapping && text[start] !== "[") return children;
   let at = skipSpace(text, start + 1);
-  while (text[at] === '"') {
-    const end = skipString(text, at);
-    const value = skipSpace(text, skipSpace(text, end) + 1);
-    // Of a key that is given twice JSON.parse takes the last.
-    if (JSON.parse(text.slice(at, end)) === key) last = { from: at, value };
+  for (let i = 0; at < text.length && text[at] !== "]" && text[at] !== "}"; i++) {
+    const end = isMapping ? skipString(text, at) : at;
+    const value = isMapping ? skipSpace(text, skipSpace(text, end) + 1) : at;
+    children.set(isMapping ? String(JSON.parse(text.slice(at, end))) : String(i), { from: at, value });
     at = skipSpace(text, skipValue(text, value));
     if (text[at] === ",") at = skipSpace(text, at + 1);
   }
-  return last;
-}
-
-function inArray(text: string, start: number, index: number): { from: number; value: number } | undefined {
-  if (text[start] !== "[") return undefined;
-  let at = skipSpace(text, start + 1);
-  for (let i = 0; text[at] !== "]" && at < text.length; i++) {
-    if (i === index) return { from: at, value: at };
-    at = skipSpace(text, skipValue(text, at));
-    if (text[at] === ",") at = skipSpace(text, at + 1);
-  }
-  return undefined;
+  return children;
 }
 
 function skipSpace(text: string, start: number): number {

@@ -72,6 +72,12 @@ export const doctorProxyCodes = {
     title: "every address is internal",
     help: "`internal_address_config` with a range that covers all addresses makes Envoy keep x-envoy-… headers of every client.",
   },
+  doctorIdleTimeout: {
+    code: "GH1262",
+    severity: "warning",
+    title: "idle timeout does not fit decisions",
+    help: "Shorter than the filter's timeout `stream_idle_timeout` ends requests with 408 or 504 while Gatehouse decides. A body that is held in FULL_DUPLEX_STREAMED has no other timeout (measured: neither `message_timeout` nor the route's), so `0s` lets it wait for ever where nobody goes on, unless `max_stream_duration` ends it. Envoy's own default is 5 minutes; a route's `idle_timeout` takes its place.",
+  },
   doctorRateLimitOpen: {
     code: "GH1270",
     severity: "warning",
@@ -89,6 +95,12 @@ export const doctorProxyCodes = {
     severity: "error",
     title: "rate limit asks before the decision",
     help: "A descriptor is made of metadata of a filter that stands behind the rate limit filter. It is not there yet: the descriptor is left away, or is the default for everybody.",
+  },
+  doctorAccessLogPartial: {
+    code: "GH1274",
+    severity: "warning",
+    title: "access log tells of some requests only",
+    help: "With a `filter` (by status, duration, share or header) what is not selected is in no metric, and its decision's record never says what became of the request. Filters that leave out what nobody decided (health checks) are fine.",
   },
   doctorNoAccessLog: {
     code: "GH1275",
@@ -149,6 +161,12 @@ export const doctorProxyCodes = {
     severity: "warning",
     title: "connecting may take as long as the check",
     help: "`connect_timeout` (5 seconds if unset) is not below the filter's timeout: a check is given up before another address is tried.",
+  },
+  doctorManyStreams: {
+    code: "GH1285",
+    severity: "warning",
+    title: "connection sees too many streams of ext_proc",
+    help: "A client that goes away ends its stream of ext_proc by a reset, also where GH1245 is set right. Gatehouse's HTTP/2 takes a thousand of them on one connection for an attack and closes it with what is under way. With `max_requests_per_connection` Envoy changes to a new connection before.",
   },
   doctorAdminOpen: {
     code: "GH1290",

@@ -29,7 +29,7 @@ const filterCodes = {
     code: "GH1204",
     severity: "warning",
     title: "policy is switched off for a route",
-    help: "No policy acts on what the route serves. An ALLOW rule for its paths says the same where others can read it, and leaves a record.",
+    help: "No policy acts on what the route serves; where only ext_proc is switched off, no BodyPolicy. An ALLOW rule for its paths says the same where others can read it, and leaves a record.",
   },
   doctorAskedSometimes: {
     code: "GH1205",
@@ -143,7 +143,7 @@ const filterCodes = {
     code: "GH1223",
     severity: "error",
     title: "mode override is ignored",
-    help: "With a body mode of FULL_DUPLEX_STREAMED on the filter itself, or `send_body_without_waiting_for_header_response`, Envoy ignores `mode_override` in both directions without a word, so what policies need to see is not sent. Set the body modes to NONE: Gatehouse asks for what the policies read.",
+    help: "With a body mode of FULL_DUPLEX_STREAMED on the filter or route, or `send_body_without_waiting_for_header_response`, `mode_override` has no effect in either direction (Envoy ignores it without a word, Gatehouse does not ask), so what policies need to see is not sent. Set the body modes to NONE: Gatehouse asks for what the policies read.",
   },
   doctorOverrideForbidden: {
     code: "GH1224",
@@ -155,7 +155,7 @@ const filterCodes = {
     code: "GH1225",
     severity: "error",
     title: "a needed mode override is not allowed",
-    help: "`allowed_override_modes` must hold each mode that policies need, to the letter. Leave the list away: without it every override is allowed.",
+    help: "Envoy ignores an override that `allowed_override_modes` does not hold to the letter, and what a policy would have to read is never sent: a request is refused then (`body_not_sent`), a response goes nowhere. All fields but `request_header_mode` count; DEFAULT is not SEND or SKIP, only where trailers are not asked for it must be what `processing_mode` has (measured). Leave the list away: without it every override is allowed.",
   },
   doctorPartialBuffer: {
     code: "GH1226",
@@ -179,7 +179,7 @@ const filterCodes = {
     code: "GH1229",
     severity: "error",
     title: "headers are not sent",
-    help: "With `request_header_mode: SKIP` no decision is made. Without the response's headers no rule about responses acts; with `allow_mode_override` Gatehouse asks for them where a policy needs them.",
+    help: "With `request_header_mode: SKIP` no decision is made. Without the response's headers no rule about them acts, also with `allow_mode_override`: Envoy does not tell Gatehouse that it would have to ask for them.",
   },
   doctorHiddenHeader: {
     code: "GH1230",
@@ -197,13 +197,13 @@ const filterCodes = {
     code: "GH1232",
     severity: "error",
     title: "edits of policies are thrown away",
-    help: "With `disallow_all` (or an expression that forbids every header) Envoy drops what policies change: removed internal headers stay, a body that was changed keeps its old length.",
+    help: "With `disallow_all` (or an expression that forbids every header, or those that Gatehouse edits with a body) Envoy drops what policies change: removed internal headers stay, a body that was changed or decoded keeps its old length and encoding.",
   },
   doctorMutationsVanish: {
     code: "GH1233",
     severity: "warning",
     title: "forbidden edits vanish silently",
-    help: "An edit that the mutation rules forbid is dropped and only counted (`rejected_header_mutations`). With `disallow_is_error` the request ends in 500 instead.",
+    help: "An edit that the mutation rules forbid is dropped and only counted (`rejected_header_mutations`). Without rules ext_proc forbids `:authority`, `host`, `:method`, `:scheme` and x-envoy-…. With `disallow_is_error` the request ends in 500 instead.",
   },
   doctorEnvoyMutable: {
     code: "GH1234",
@@ -257,7 +257,7 @@ const filterCodes = {
     code: "GH1242",
     severity: "warning",
     title: "buffer limit does not fit bodies",
-    help: "A buffered body beyond `per_connection_buffer_limit_bytes` (1 MiB if unset) is refused by Envoy, with 413 or 500, before a policy's `onLimit` is asked. Above 4 MiB one message can be longer than `--max-message-bytes` of Gatehouse, and the stream ends with an error.",
+    help: "A buffered body beyond `per_connection_buffer_limit_bytes` (1 MiB if unset) is refused by Envoy, with 413 or 500, before a policy's `onLimit` is asked. Above 16 MiB one message can be longer than `--max-message-bytes` of Gatehouse, and the stream ends with an error.",
   },
   doctorOtherServer: {
     code: "GH1243",
@@ -270,6 +270,24 @@ const filterCodes = {
     severity: "warning",
     title: "failed check looks like success",
     help: "`status_on_error` below 400 tells clients, caches and monitors that all is well when nobody answered.",
+  },
+  doctorStreamsReset: {
+    code: "GH1245",
+    severity: "warning",
+    title: "streams of ext_proc end by a reset",
+    help: "Envoy 1.40 resets each stream of ext_proc that it is done with, unless its runtime says `envoy.reloadable_features.ext_proc_graceful_grpc_close: true`. Gatehouse's HTTP/2 takes a thousand resets in a burst, and more than some 33 a second, for an attack and closes the connection: what is under way gets 500 or 504. A runtime layer from a file or a control plane is not read here.",
+  },
+  doctorGrpcBody: {
+    code: "GH1246",
+    severity: "error",
+    title: "GRPC mode sends hardly any body",
+    help: "With a body mode of GRPC Envoy 1.40 sends request bodies of gRPC only, and of responses none; all else passes (measured). Gatehouse refuses where a policy has to see such a body. Set the body modes to NONE and allow overrides.",
+  },
+  doctorLocalReplies: {
+    code: "GH1247",
+    severity: "warning",
+    title: "answers of filters look like the upstream's",
+    help: "What a filter in front of ext_proc, or the connection manager, answers itself (a redirect to a login, a CORS preflight, any refusal of gRPC) is a response whose request Gatehouse never saw. Without `response.code_details` among `response_attributes` only its status tells whose it is: below 400, as every answer to gRPC is, it is refused with 500 (measured).",
   },
 } as const;
 

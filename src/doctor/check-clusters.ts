@@ -2,6 +2,7 @@ import { codes, show } from "../diagnostics/index.js";
 import { hasTransportSocket, isLoopback } from "./check-ways.js";
 import type { EnvoyConfig, Filter } from "./envoy-config.js";
 import type { PolicyFacts } from "./facts.js";
+import { modesOf } from "./modes.js";
 import { isSet, type Tell } from "./tell.js";
 import { at, durationMs, items, number, placeOf, type Tree, text } from "./tree.js";
 import { types } from "./typed.js";
@@ -10,8 +11,10 @@ const PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_REQUESTS = 1024;
 const MANY_STREAMS = 100;
+/** More resets in a burst nghttp2 takes for an attack. */
+const MAX_RESETS = 1000;
 const BUFFER_LIMIT = 1_048_576;
-const MESSAGE_LIMIT = 4_194_304;
+const MESSAGE_LIMIT = 16_777_216;
 
 /** Every filter of a configuration that asks for decisions. */
 export function policyFiltersOf({ listeners }: EnvoyConfig): readonly Filter[] {
@@ -32,12 +35,24 @@ export function checkClusters(config: EnvoyConfig, tell: Tell): void {
     const service =
       at(filter.config, "grpc_service") ?? at(filter.config, "rate_limit_service", "grpc_service");
     const name = text(service, "envoy_grpc", "cluster_name");
+    if (service !== undefined) checkChannel(service, filter.name, tell);
     if (name !== undefined) asking.set(name, [...(asking.get(name) ?? []), filter]);
   }
   for (const [name, filters] of asking) {
     const cluster = config.clusters.get(name);
     if (cluster !== undefined) checkCluster(cluster, config.endpoints.get(name), filters, tell);
   }
+}
+
+/** Envoy's other client of gRPC, which needs no cluster. */
+function checkChannel(service: Tree, name: string, tell: Tell): void {
+  const target = text(service, "google_grpc", "target_uri") ?? "";
+  const host = target.replace(/^dns:\/*/, "").replace(/:[0-9]+$/, "");
+  const credentials = ["channel_credentials", "channel_credentials_plugin"];
+  if (host === "" || isLoopback(host.replace(/^\[|\]$/g, "")) || /^unix/.test(target)) return;
+  if (credentials.some((field) => isSet(service, "google_grpc", field))) return;
+  const message = `\`${name}\` sends to ${show(target)} in plain text, expected \`channel_credentials\` with TLS`;
+  tell(codes.doctorPlaintext, placeOf(service, "google_grpc"), message);
 }
 
 function checkCluster(
@@ -67,8 +82,19 @@ function checkCluster(
     const message = `cluster ${show(name)} puts every check on one connection of each thread, expected \`max_concurrent_streams\` of at most ${MANY_STREAMS}`;
     tell(codes.doctorOneConnection, http2?.path ?? cluster.path, message);
   }
+  if (filters.some(({ type }) => type === types.proc)) checkTurnover(cluster, protocol, name, tell);
   checkBreaker(cluster, name, tell);
   checkConnect(cluster, name, filters, tell);
+}
+
+/** A client that goes away ends its stream by a reset, whatever the runtime says. */
+function checkTurnover(cluster: Tree, protocol: Tree | undefined, name: string, tell: Tell): void {
+  const field = "max_requests_per_connection";
+  const options = at(protocol, "common_http_protocol_options") ?? at(cluster, "common_http_protocol_options");
+  const requests = number(options, field) ?? number(cluster, field) ?? 0;
+  if (requests > 0 && requests <= MAX_RESETS) return;
+  const message = `cluster ${show(name)} keeps a connection for ${requests === 0 ? "any number of" : requests} streams of ext_proc, expected \`${field}\` of at most ${MAX_RESETS}`;
+  tell(codes.doctorManyStreams, options?.path ?? protocol?.path ?? cluster.path, message);
 }
 
 function checkBreaker(cluster: Tree, name: string, tell: Tell): void {
@@ -99,12 +125,24 @@ function addressesOf(assignment: Tree | undefined): readonly string[] {
     .flatMap((one) => text(one, "endpoint", "address", "socket_address", "address") ?? []);
 }
 
-/** The buffer of a listener with ext_proc. */
-export function checkBuffer(listener: Tree, name: string, facts: PolicyFacts | undefined, tell: Tell): void {
+/** The buffer of a listener with these filters of ext_proc. */
+export function checkBuffer(
+  listener: Tree,
+  procs: readonly Filter[],
+  facts: PolicyFacts | undefined,
+  tell: Tell,
+): void {
+  const name = text(listener, "name") ?? "";
   if (facts?.hasBodyPolicies === false) return;
   const limit = number(listener, "per_connection_buffer_limit_bytes") ?? BUFFER_LIMIT;
   const place = placeOf(listener, "per_connection_buffer_limit_bytes");
-  const largest = facts?.maxBodyBytes ?? 0;
+  // Unless something else is configured, responses are asked for in FULL_DUPLEX_STREAMED, which knows no buffer (measured).
+  const buffers = procs.some(({ config }) =>
+    modesOf(at(config, "processing_mode")).some(
+      ({ direction, body }) => direction === "response" && /^(?:STREAMED|BUFFERED)/.test(body),
+    ),
+  );
+  const largest = Math.max(facts?.maxBodyBytes ?? 0, buffers ? (facts?.maxResponseBytes ?? 0) : 0);
   if (limit > MESSAGE_LIMIT) {
     const message = `listener ${show(name)} buffers ${limit} bytes, expected at most ${MESSAGE_LIMIT}, the longest message`;
     tell(codes.doctorBodyLimit, place, message);

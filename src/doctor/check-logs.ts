@@ -1,7 +1,7 @@
 import { codes, show } from "../diagnostics/index.js";
 import type { Chain, Filter, Manager } from "./envoy-config.js";
 import { isSet, type Tell, tellOf } from "./tell.js";
-import { durationMs, isOn, items, placeOf, type Tree, text, texts } from "./tree.js";
+import { at, durationMs, isOn, items, placeOf, type Tree, text, texts } from "./tree.js";
 import { extensionOf, types } from "./typed.js";
 
 const secrets: ReadonlySet<string> = new Set([
@@ -30,7 +30,7 @@ export function checkTcpLogs({ filters }: Chain, tell: Tell): void {
 
 function checkLogs(config: Tree, type: string, authz: Filter | undefined, tell: Tell): void {
   const logs = items(config, "access_log")
-    .map(extensionOf)
+    .map((tree) => ({ ...extensionOf(tree), filter: at(tree, "filter") }))
     .filter((log) => log.type === type);
   if (logs.length === 0) {
     const message = "no access log is sent over gRPC, expected one to Gatehouse";
@@ -40,7 +40,16 @@ function checkLogs(config: Tree, type: string, authz: Filter | undefined, tell: 
     // The log of connections has all in `common_config` as well.
     checkLog(log.config, tell);
     if (authz !== undefined) checkTags(log.config, authz, tell);
+    if (log.filter !== undefined && logs.every(({ filter }) => filter !== undefined && selects(filter))) {
+      const message = "the access log is sent for what its `filter` selects, expected no `filter`";
+      tell(codes.doctorAccessLogPartial, log.filter.path, message);
+    }
   }
+}
+
+/** Health checks are what nobody decided. */
+function selects(filter: Tree): boolean {
+  return !isSet(filter, "not_health_check_filter");
 }
 
 function checkLog(config: Tree, tell: Tell): void {

@@ -67,7 +67,7 @@ export function checkManager(
   );
 }
 
-const escapedActions = [
+export const escapedActions = [
   "IMPLEMENTATION_SPECIFIC_DEFAULT",
   "KEEP_UNCHANGED",
   "REJECT_REQUEST",

@@ -1,10 +1,11 @@
 import { codes } from "../diagnostics/index.js";
 import { checkFailureMode, checkStatusOnError } from "./check-authz.js";
+import { checkLocalReplies } from "./check-local-replies.js";
 import { checkModes } from "./check-modes.js";
 import type { Chain, Filter, Manager } from "./envoy-config.js";
 import type { PolicyFacts } from "./facts.js";
-import { checkHiddenHeaders, pseudoHeaders } from "./hidden-headers.js";
-import { type Tell, tellOf } from "./tell.js";
+import { checkHiddenHeaders, matchesWhole } from "./hidden-headers.js";
+import { isSet, type Tell, tellOf } from "./tell.js";
 import { at, durationMs, isOn, items, named, placeOf, type Tree, text, texts } from "./tree.js";
 import { types } from "./typed.js";
 
@@ -39,12 +40,40 @@ export function checkProc(
     tellOf(tell, codes.doctorRouteAfterDecision, config, "route_cache_action", message);
   }
   checkModes(config, name, facts, tell);
-  checkMutationRules(config, "mutation_rules", name, tell);
+  if (isSet(config, "mutation_rules")) checkMutationRules(config, "mutation_rules", name, facts, tell);
+  else {
+    const message = `\`${name}\` drops edits of host and method silently, expected \`mutation_rules: {disallow_is_error: true}\``;
+    tell(codes.doctorMutationsVanish, config.path, message);
+  }
   const rules = at(config, "forward_rules");
-  if (rules !== undefined) checkHiddenHeaders(rules, name, facts, tell, pseudoHeaders);
-  checkMetadata(config, `\`${name}\``, manager, tell);
+  if (rules !== undefined) checkHiddenHeaders(rules, name, facts, tell, neededOf(manager, facts));
+  checkForwarding(config, `\`${name}\``, manager, tell);
+  checkReceiving(config, `\`${name}\``, tell);
   checkAttributes(filter, manager, chain, facts, tell);
+  checkLocalReplies(filter, manager, tell);
 }
+
+/** Headers without which ext_proc decides nothing, by the wrong rule, or takes a body for another. */
+function neededOf({ filters }: Manager, facts: PolicyFacts | undefined): readonly string[] {
+  return [
+    ":method",
+    ":path",
+    ":authority",
+    // The MAC of the verdict is over it, too.
+    ...(isBehindAuthz(filters) ? ["x-request-id"] : []),
+    ...(facts?.hasBodyPolicies === false ? [] : framing),
+  ];
+}
+
+const framing = [
+  ":status",
+  "content-type",
+  "content-encoding",
+  "content-length",
+  "transfer-encoding",
+  "accept-encoding",
+  "upgrade",
+] as const;
 
 function checkMessageTimeout(config: Tree, name: string, tell: Tell): void {
   const ms = durationMs(config, "message_timeout");
@@ -54,14 +83,39 @@ function checkMessageTimeout(config: Tree, name: string, tell: Tell): void {
   tellOf(tell, codes.doctorMessageTimeout, config, "message_timeout", message);
 }
 
+/** What Gatehouse itself edits where a body is looked at or changed. */
+const edited = [
+  "content-length",
+  "content-encoding",
+  "content-type",
+  "accept-encoding",
+  "range",
+  "if-range",
+] as const;
+
 /** Rules about edits, of ext_proc and ext_authz. */
-export function checkMutationRules(config: Tree, field: string, name: string, tell: Tell): void {
+export function checkMutationRules(
+  config: Tree,
+  field: "mutation_rules" | "decoder_header_mutation_rules",
+  name: string,
+  facts: PolicyFacts | undefined,
+  tell: Tell,
+): void {
   const rules = at(config, field);
   if (rules === undefined) return;
   const forbidden = text(rules, "disallow_expression", "regex");
-  if (isOn(rules, "disallow_all") || forbidden === ".*" || forbidden === ".+") {
-    const message = `\`${name}\` throws every edit away, expected no \`disallow_all\``;
-    tell(codes.doctorMutationsForbidden, placeOf(rules, "disallow_all"), message);
+  const all = isOn(rules, "disallow_all")
+    ? "disallow_all"
+    : forbidden === ".*" || forbidden === ".+"
+      ? "disallow_expression"
+      : undefined;
+  const own = forbidden === undefined ? [] : edited.filter((header) => matchesWhole(forbidden, header));
+  if (all !== undefined) {
+    const message = `\`${name}\` throws every edit away, expected no \`${all}\``;
+    tell(codes.doctorMutationsForbidden, placeOf(rules, all), message);
+  } else if (field === "mutation_rules" && own.length > 0 && facts?.hasBodyPolicies !== false) {
+    const message = `\`${name}\` forbids edits of ${own.map((header) => `\`${header}\``).join(", ")}, expected no such \`disallow_expression\``;
+    tell(codes.doctorMutationsForbidden, placeOf(rules, "disallow_expression"), message);
   } else if (!isOn(rules, "disallow_is_error")) {
     const message = `\`${name}\` drops forbidden edits silently, expected \`disallow_is_error: true\``;
     tell(codes.doctorMutationsVanish, placeOf(rules, "disallow_is_error"), message);
@@ -72,25 +126,31 @@ export function checkMutationRules(config: Tree, field: string, name: string, te
   }
 }
 
-/** `metadata_options` of the filter, or of a route, which replace them whole; messages begin with `where`. */
-export function checkMetadata(
-  config: Tree,
-  where: string,
-  { filters }: Pick<Manager, "filters">,
-  tell: Tell,
-): void {
-  const authz = filters.findIndex(({ type }) => type === types.authz);
-  const proc = filters.findIndex(({ type }) => type === types.proc);
+/** `metadata_options` of a route: each of its lists that is there replaces the filter's (measured). */
+export function checkRouteMetadata(overrides: Tree, where: string, manager: Manager, tell: Tell): void {
+  const options = at(overrides, "metadata_options");
+  if (isSet(options, "forwarding_namespaces")) checkForwarding(overrides, where, manager, tell);
+  if (isSet(options, "receiving_namespaces")) checkReceiving(overrides, where, tell);
+}
+
+/** Messages begin with `where`. */
+function checkForwarding(config: Tree, where: string, { filters }: Manager, tell: Tell): void {
   const forwarded = texts(config, "metadata_options", "forwarding_namespaces", "untyped");
+  if (!isBehindAuthz(filters) || forwarded.includes(AUTHZ_NAMESPACE)) return;
+  const message = `${where} does not forward \`${AUTHZ_NAMESPACE}\` in \`metadata_options.forwarding_namespaces.untyped\``;
+  tellOf(tell, codes.doctorVerdictNotForwarded, config, "metadata_options.forwarding_namespaces", message);
+}
+
+function checkReceiving(config: Tree, where: string, tell: Tell): void {
   const received = texts(config, "metadata_options", "receiving_namespaces", "untyped");
-  if (authz !== -1 && authz < proc && !forwarded.includes(AUTHZ_NAMESPACE)) {
-    const message = `${where} does not forward \`${AUTHZ_NAMESPACE}\` in \`metadata_options.forwarding_namespaces.untyped\``;
-    tellOf(tell, codes.doctorVerdictNotForwarded, config, "metadata_options.forwarding_namespaces", message);
-  }
-  if (!received.includes(PROC_NAMESPACE)) {
-    const message = `${where} does not accept \`${PROC_NAMESPACE}\` in \`metadata_options.receiving_namespaces.untyped\``;
-    tellOf(tell, codes.doctorRecordNotReceived, config, "metadata_options.receiving_namespaces", message);
-  }
+  if (received.includes(PROC_NAMESPACE)) return;
+  const message = `${where} does not accept \`${PROC_NAMESPACE}\` in \`metadata_options.receiving_namespaces.untyped\``;
+  tellOf(tell, codes.doctorRecordNotReceived, config, "metadata_options.receiving_namespaces", message);
+}
+
+function isBehindAuthz(filters: readonly Filter[]): boolean {
+  const authz = filters.findIndex(({ type }) => type === types.authz);
+  return authz !== -1 && authz < filters.findIndex(({ type }) => type === types.proc);
 }
 
 const PEER = "filter_state['gatehouse.peer']";

@@ -1,8 +1,9 @@
 import { codes, show } from "../diagnostics/index.js";
 import { checkFailureMode } from "./check-authz.js";
 import { checkRouteModes } from "./check-modes.js";
-import { checkMetadata } from "./check-proc.js";
+import { checkRouteMetadata } from "./check-proc.js";
 import type { Filter, Manager, Scope } from "./envoy-config.js";
+import type { PolicyFacts } from "./facts.js";
 import { isSet, type Tell } from "./tell.js";
 import { at, isOn, items, placeOf, text } from "./tree.js";
 import { type Extension, settingsOf, types } from "./typed.js";
@@ -26,7 +27,7 @@ const identity: ReadonlySet<string> = new Set([
 const ours: ReadonlySet<string> = new Set([types.authzRoute, types.procRoute, types.rateLimitRoute]);
 
 /** What virtual hosts and routes of a connection manager change. */
-export function checkScopes(manager: Manager, tell: Tell): void {
+export function checkScopes(manager: Manager, facts: PolicyFacts | undefined, tell: Tell): void {
   const names = new Set([
     ...manager.filters.map(({ name }) => name),
     ...items(manager.config, "upgrade_configs").flatMap((upgrade) =>
@@ -37,7 +38,7 @@ export function checkScopes(manager: Manager, tell: Tell): void {
   for (const scope of manager.scopes) {
     for (const [name, setting] of settingsOf(scope.tree)) {
       const filter = manager.filters.find((one) => one.name === name);
-      if (filter !== undefined) checkSetting(setting, filter, scope, manager, tell);
+      if (filter !== undefined) checkSetting(setting, filter, scope, { manager, facts }, tell);
       else if (ours.has(setting.type) && !names.has(name)) {
         const message = `${scope.label} has settings for ${show(name)}, expected the name of a filter in \`http_filters\``;
         tell(codes.doctorOrphanOverride, setting.config.path, message);
@@ -51,11 +52,44 @@ export function checkScopes(manager: Manager, tell: Tell): void {
   }
 }
 
-function checkSetting(setting: Extension, filter: Filter, scope: Scope, manager: Manager, tell: Tell): void {
+/** Whether every route has settings for a filter that is off by default, which switch it on. */
+export function isSwitchedOn(filter: string, scopes: readonly Scope[]): boolean {
+  const isOnIn: Partial<Record<Scope["kind"], boolean>> = {};
+  const routes = scopes.flatMap(({ kind, tree }) => {
+    // The most specific counts.
+    const setting = settingsOf(tree).find(([name]) => name === filter)?.[1];
+    const own = setting === undefined ? undefined : !isOff(setting);
+    isOnIn[kind] =
+      own ?? (kind === "route" ? isOnIn.host : kind === "host" ? isOnIn.routes : undefined) ?? false;
+    return kind === "route" ? [isOnIn.route === true] : [];
+  });
+  return routes.length > 0 && routes.every((isIn) => isIn);
+}
+
+function isOff({ condition, config }: Extension): boolean {
+  return condition === "off" || isOn(config, "disabled");
+}
+
+interface Around {
+  readonly manager: Manager;
+  readonly facts: PolicyFacts | undefined;
+}
+
+function checkSetting(
+  setting: Extension,
+  filter: Filter,
+  scope: Scope,
+  { manager, facts }: Around,
+  tell: Tell,
+): void {
   const isPolicy = filter.type === types.authz || filter.type === types.proc;
   const { config } = setting;
-  if (isPolicy && (setting.condition === "off" || isOn(config, "disabled"))) {
-    const message = `\`${filter.name}\` is switched off for ${scope.label}`;
+  if (isPolicy && isOff(setting)) {
+    const other = standInOf(filter, manager);
+    // ext_proc decides by itself where it finds no verdict.
+    if (other?.type === types.proc || (other !== undefined && facts?.hasBodyPolicies === false)) return;
+    const rest = other === undefined ? "" : `, so that no BodyPolicy acts there`;
+    const message = `\`${filter.name}\` is switched off for ${scope.label}${rest}`;
     tell(codes.doctorDisabledOnRoute, placeOf(config, "disabled"), message);
     return;
   }
@@ -64,9 +98,20 @@ function checkSetting(setting: Extension, filter: Filter, scope: Scope, manager:
   if (filter.type !== types.proc || overrides === undefined) return;
   const where = `\`${filter.name}\` for ${scope.label}`;
   checkFailureMode(overrides, where, tell);
-  checkRouteModes(overrides, filter.config, where, tell);
-  if (isSet(overrides, "metadata_options")) checkMetadata(overrides, where, manager, tell);
+  checkRouteModes(overrides, filter.config, where, facts, tell);
+  checkRouteMetadata(overrides, where, manager, tell);
   checkServer(overrides, filter, scope, tell);
+}
+
+/** The other policy filter, where nothing switches it off. */
+function standInOf(filter: Filter, { filters, scopes }: Manager): Filter | undefined {
+  const wanted = filter.type === types.authz ? types.proc : types.authz;
+  return filters.find(
+    ({ type, name, condition }) =>
+      type === wanted &&
+      condition === undefined &&
+      !scopes.some(({ tree }) => settingsOf(tree).some(([of, setting]) => of === name && isOff(setting))),
+  );
 }
 
 function checkAuthzSetting({ config }: Extension, filter: Filter, scope: Scope, tell: Tell): void {

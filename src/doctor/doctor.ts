@@ -6,7 +6,8 @@ import { checkManager, checkUpgrades } from "./check-manager.js";
 import { checkOrder, isPolicy } from "./check-order.js";
 import { checkMutationRules, checkProc } from "./check-proc.js";
 import { checkRateLimit } from "./check-rate-limit.js";
-import { checkScopes } from "./check-scopes.js";
+import { checkScopes, isSwitchedOn } from "./check-scopes.js";
+import { checkIdle, checkRuntime } from "./check-streams.js";
 import { checkWays, checkWhole } from "./check-ways.js";
 import type { Chain, Filter, Listener, Manager } from "./envoy-config.js";
 import type { PolicyFacts } from "./facts.js";
@@ -39,11 +40,12 @@ export function examine(document: unknown, facts?: PolicyFacts): readonly Doctor
   for (const listener of config.listeners) checkListener(listener, facts, tell);
   checkWays(config, tell);
   checkClusters(config, tell);
+  checkRuntime(config, tell);
   checkWhole(config, tell);
   return once(findings);
 }
 
-function checkListener({ name, tree, chains }: Listener, facts: PolicyFacts | undefined, tell: Tell): void {
+function checkListener({ tree, chains }: Listener, facts: PolicyFacts | undefined, tell: Tell): void {
   for (const chain of chains) {
     for (const filter of chain.filters) {
       if (filter.type === types.networkAuthz) checkAuthz(filter, chain, facts, tell);
@@ -52,30 +54,32 @@ function checkListener({ name, tree, chains }: Listener, facts: PolicyFacts | un
     for (const manager of chain.managers) {
       if (!manager.filters.some(({ type }) => isPolicy(type))) continue;
       checkGuarded(manager, chain, facts, tell);
-      if (manager.filters.some(({ type }) => type === types.proc)) checkBuffer(tree, name, facts, tell);
+      const procs = manager.filters.filter(({ type }) => type === types.proc);
+      if (procs.length > 0) checkBuffer(tree, procs, facts, tell);
     }
   }
 }
 
 function checkGuarded(manager: Manager, chain: Chain, facts: PolicyFacts | undefined, tell: Tell): void {
   checkManager(manager, chain, facts, tell);
+  checkIdle(manager, facts, tell);
   for (const filter of manager.filters) {
-    if (isPolicy(filter.type)) checkCondition(filter, tell);
+    if (isPolicy(filter.type)) checkCondition(filter, manager, tell);
     if (filter.type === types.authz) {
       checkAuthz(filter, chain, facts, tell);
-      checkMutationRules(filter.config, "decoder_header_mutation_rules", filter.name, tell);
+      checkMutationRules(filter.config, "decoder_header_mutation_rules", filter.name, facts, tell);
     }
     if (filter.type === types.proc) checkProc(filter, manager, chain, facts, tell);
     if (filter.type === types.rateLimit) checkRateLimit(filter, manager, tell);
   }
   checkOrder(manager, facts, tell);
   checkUpgrades(manager, isPolicy, tell);
-  checkScopes(manager, tell);
+  checkScopes(manager, facts, tell);
   checkHttpLogs(manager, tell);
 }
 
-function checkCondition({ name, condition, tree }: Filter, tell: Tell): void {
-  if (condition === undefined) return;
+function checkCondition({ name, condition, tree }: Filter, { scopes }: Manager, tell: Tell): void {
+  if (condition === undefined || (condition === "off" && isSwitchedOn(name, scopes))) return;
   const how = condition === "off" ? "is switched off by default" : "is asked where a matcher says so";
   tell(codes.doctorAskedSometimes, tree.path, `\`${name}\` ${how}, expected it for every request`);
 }

@@ -4,14 +4,22 @@ import type { Extension } from "./typed.js";
 
 /** What of an Envoy's configuration decides whether policy acts. */
 export interface EnvoyConfig {
-  /** `admin` of the bootstrap. */
-  readonly admin: Tree | undefined;
+  /** Undefined where a dump lacks it. */
+  readonly bootstrap: Tree | undefined;
   readonly listeners: readonly Listener[];
   readonly clusters: ReadonlyMap<string, Tree>;
   /** Endpoints of clusters that have them from EDS, by the cluster's name; only a dump has them. */
   readonly endpoints: ReadonlyMap<string, Tree>;
-  /** What a control plane says and this document does not. */
-  readonly missing: readonly { readonly what: string; readonly path: Path }[];
+  readonly missing: readonly Missing[];
+}
+
+/** What a control plane says and this document does not. */
+export interface Missing {
+  /** `listeners come`: goes on with `from elsewhere`. */
+  readonly what: string;
+  readonly path: Path;
+  /** It may be one that asks for decisions. */
+  readonly isFilter?: true;
 }
 
 /** One listener. */

@@ -9,8 +9,10 @@ export interface PolicyFacts {
   readonly readsPeer: boolean;
   /** There is a BodyPolicy. */
   readonly hasBodyPolicies: boolean;
-  /** The largest body that a BodyPolicy wants to see whole. */
+  /** The largest body of a request that a BodyPolicy wants to see. */
   readonly maxBodyBytes: number | undefined;
+  /** The same of responses that are seen whole. */
+  readonly maxResponseBytes: number | undefined;
   /** `Mesh.spec.trustEnvoyJwt`. */
   readonly trustsEnvoyJwt: boolean;
   /** `Mesh.spec.xff` as far as it is for every workload; undefined when it depends on the workload. */

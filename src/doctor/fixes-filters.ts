@@ -150,5 +150,15 @@ http_filters:
   - name: envoy.filters.http.router`,
   doctorBodyLimit: "per_connection_buffer_limit_bytes: 1048576   # of the listener",
   doctorOtherServer: "grpc_service: {envoy_grpc: {cluster_name: gatehouse}, timeout: 2s}",
+  doctorStreamsReset: `
+layered_runtime:
+  layers:
+    - name: static
+      static_layer:
+        envoy.reloadable_features.ext_proc_graceful_grpc_close: true`,
+  doctorGrpcBody: `
+allow_mode_override: true
+processing_mode: {request_body_mode: NONE, response_body_mode: NONE}`,
+  doctorLocalReplies: "response_attributes: [response.code_details]",
   doctorErrorLooksFine: "status_on_error: {code: ServiceUnavailable}",
 } as const;

@@ -26,6 +26,7 @@ xff_num_trusted_hops: 0   # without original_ip_detection_extensions`,
   doctorEverybodyInternal: `
 internal_address_config:
   cidr_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]`,
+  doctorIdleTimeout: "stream_idle_timeout: 60s   # of the connection manager",
   doctorRateLimitOpen: "failure_mode_deny: true",
   doctorRateLimitTimeout: "timeout: 1s",
   doctorRateLimitBlind: `
@@ -33,6 +34,16 @@ http_filters:
   - name: envoy.filters.http.ext_authz
   - name: envoy.filters.http.ratelimit
   - name: envoy.filters.http.router`,
+  doctorAccessLogPartial: `
+access_log:
+  - name: envoy.access_loggers.http_grpc   # without filter
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig
+      common_config:
+        log_name: gatehouse
+        transport_api_version: V3
+        grpc_service: {envoy_grpc: {cluster_name: gatehouse}}
+        grpc_stream_retry_policy: {num_retries: 20}`,
   doctorNoAccessLog: `
 access_log:
   - name: envoy.access_loggers.http_grpc
@@ -78,6 +89,12 @@ typed_extension_protocol_options:
 circuit_breakers:
   thresholds: [{max_requests: 8192, max_pending_requests: 8192}]`,
   doctorConnectTimeout: "connect_timeout: 0.25s",
+  doctorManyStreams: `
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {max_requests_per_connection: 500}
+    explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 100}}`,
   doctorAdminOpen: `
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}`,

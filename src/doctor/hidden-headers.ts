@@ -24,9 +24,6 @@ export function checkHiddenHeaders(
   }
 }
 
-/** Without these ext_proc decides nothing, or by the wrong rule; ext_authz always sends them. */
-export const pseudoHeaders: readonly string[] = [":method", ":path", ":authority"];
-
 function isHidden(config: Tree, header: string): boolean {
   const allowed = at(config, "allowed_headers");
   if (allowed !== undefined && !items(allowed, "patterns").some((one) => matches(one, header))) return true;
@@ -54,7 +51,7 @@ function matches(matcher: Tree, header: string): boolean {
  * A regular expression of somebody else's is not tried, as it may backtrack for ever: plain alternatives of
  * names are read, all else counts as a match of nothing.
  */
-function matchesWhole(regex: string, header: string): boolean {
+export function matchesWhole(regex: string, header: string): boolean {
   if (regex === ".*" || regex === ".+") return true;
   if (!/^[\w:|()\\.*-]{1,500}$/.test(regex)) return false;
   const names = regex.replace(/^\((?:\?:)?(.*)\)$/, "$1").split("|");

@@ -1,6 +1,5 @@
-import type { Path } from "../diagnostics/index.js";
 import { connectionsOf } from "./connections.js";
-import type { Elsewhere, EnvoyConfig } from "./envoy-config.js";
+import type { Elsewhere, EnvoyConfig, Missing } from "./envoy-config.js";
 import { at, isMapping, items, type Tree, text } from "./tree.js";
 
 /** Reads a bootstrap, or what `/config_dump` prints; undefined when it is neither. */
@@ -14,17 +13,17 @@ export function readEnvoyConfig(document: unknown): EnvoyConfig | undefined {
 
 function fromBootstrap(root: Tree): EnvoyConfig {
   const resources = at(root, "static_resources");
-  const missing: { what: string; path: Path }[] = [];
+  const missing: Missing[] = [];
   for (const [field, what] of [
-    ["lds_config", "listeners"],
-    ["cds_config", "clusters"],
+    ["lds_config", "listeners come"],
+    ["cds_config", "clusters come"],
   ] as const) {
     const source = at(root, "dynamic_resources", field);
     if (source !== undefined) missing.push({ what, path: source.path });
   }
   const elsewhere: Elsewhere = { routes: new Map(), filters: new Map() };
   return {
-    admin: at(root, "admin"),
+    bootstrap: root,
     listeners: items(resources, "listeners").map((tree) => connectionsOf(tree, elsewhere, missing)),
     clusters: byName(items(resources, "clusters")),
     endpoints: new Map(),
@@ -52,9 +51,9 @@ function fromDump(configs: readonly Tree[]): EnvoyConfig | undefined {
     ]),
     filters: byName(pick(of("EcdsConfigDump"), "ecds_filters", "ecds_filter")),
   };
-  const missing: { what: string; path: Path }[] = [];
+  const missing: Missing[] = [];
   return {
-    admin: bootstrap.map((tree) => at(tree, "admin")).find((admin) => admin !== undefined),
+    bootstrap: bootstrap[0],
     listeners: listeners.map((tree) => connectionsOf(tree, elsewhere, missing)),
     clusters: byName(clusters),
     endpoints: byName(

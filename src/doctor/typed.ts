@@ -12,6 +12,7 @@ export const types = {
   rateLimit: "envoy.extensions.filters.http.ratelimit.v3.RateLimit",
   rateLimitRoute: "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute",
   jwt: "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+  composite: "envoy.extensions.filters.http.composite.v3.Composite",
   setFilterState: "envoy.extensions.filters.http.set_filter_state.v3.Config",
   compressor: "envoy.extensions.filters.http.compressor.v3.Compressor",
   healthCheck: "envoy.extensions.filters.http.health_check.v3.HealthCheck",
@@ -27,7 +28,13 @@ export interface Extension {
   readonly config: Tree;
   /** Switched off by default, or chosen by a matcher. */
   readonly condition: "off" | "matched" | undefined;
+  /** Where a matcher chooses. */
+  readonly matcher?: Tree | undefined;
 }
+
+const EXECUTE = "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction";
+/** No configuration is deeper. */
+const MAX_DEPTH = 64;
 
 /** The `typed_config` at a place; a message around it that only selects or switches is taken off. */
 export function extensionOf(tree: Tree): Extension {
@@ -43,8 +50,28 @@ export function settingsOf(tree: Tree): readonly (readonly [filter: string, sett
   return entries(tree, "typed_per_filter_config").map(([name, any]) => [name, unpack(any)]);
 }
 
+/** The filters that a composite filter may run. */
+export function actionsOf({ matcher }: Extension): readonly Extension[] {
+  return messagesIn(matcher).flatMap(({ type, config }) => {
+    const inner = type === EXECUTE ? at(config, "typed_config") : undefined;
+    return inner === undefined ? [] : [{ ...extensionOf(inner), condition: "matched" as const }];
+  });
+}
+
+/** Each typed message in a tree, but for those inside of another. */
+export function messagesIn(tree: Tree | undefined, depth = 0): readonly Extension[] {
+  if (tree === undefined || depth > MAX_DEPTH) return [];
+  if (Array.isArray(tree.value)) {
+    return tree.value.flatMap((value: unknown, i) =>
+      messagesIn({ value, path: [...tree.path, i] }, depth + 1),
+    );
+  }
+  if (text(tree, "@type") !== undefined) return [unpack(tree)];
+  return entries(tree).flatMap(([, inner]) => messagesIn(inner, depth + 1));
+}
+
 /** A google.protobuf.Any. */
-function unpack(any: Tree): Extension {
+export function unpack(any: Tree): Extension {
   const type = shortName(text(any, "@type"));
   if (type === "xds.type.v3.TypedStruct" || type === "udpa.type.v1.TypedStruct") {
     const inner = shortName(text(any, "type_url"));
@@ -52,9 +79,11 @@ function unpack(any: Tree): Extension {
   }
   if (type === "envoy.extensions.common.matching.v3.ExtensionWithMatcher") {
     const inner = at(any, "extension_config", "typed_config");
+    const condition = "matched";
+    const matcher = at(any, "xds_matcher") ?? at(any, "matcher");
     return inner === undefined
-      ? { type, config: any, condition: "matched" }
-      : { ...unpack(inner), condition: "matched" };
+      ? { type, config: any, condition, matcher }
+      : { ...unpack(inner), condition, matcher };
   }
   if (type === "envoy.config.route.v3.FilterConfig") {
     const condition = isOn(any, "disabled") ? "off" : undefined;

@@ -66,7 +66,7 @@ function fixFor(code: string): Part {
 }
 
 function changed(
-  { filters, more, ...parts }: Change,
+  { filters, more, clusters, ...parts }: Change,
   fix?: readonly [part: string, change: Part],
 ): Bootstrap {
   const root = read("base.yaml") as Part & { static_resources: { listeners: Part[]; clusters: Part[] } };
@@ -102,6 +102,7 @@ function changed(
     merge(place, structuredClone(change) as Part);
   }
   root.static_resources.listeners.push(...((more ?? []) as Part[]));
+  root.static_resources.clusters.push(...((clusters ?? []) as Part[]));
   return root;
 }
 

@@ -64,6 +64,31 @@ describe("gatehouse doctor", () => {
     expect(out).toContain(`${path}:2: warning GH1291 listeners come from elsewhere`);
   });
 
+  test("says once what is wrong in several places, and names them", async () => {
+    const listener = JSON.stringify(baseBootstrap()).replaceAll('"merge_slashes":true,', "");
+    const document = JSON.parse(listener) as { static_resources: { listeners: object[] } };
+    const [one] = document.static_resources.listeners;
+    for (let i = 0; i < 7; i++) document.static_resources.listeners.push({ ...one, name: `http${i}` });
+    const path = file("many.json", JSON.stringify(document, null, 1));
+    expect(await ask([path])).toBe(1);
+    expect(out.match(/GH1251/g)).toHaveLength(1);
+    expect(out).toMatch(
+      /GH1251 slashes are not merged.* \(also lines \d+, \d+, \d+, \d+, \d+ and 2 more\)\n/,
+    );
+    expect(out).toMatch(/8 errors, 0 warnings\n$/);
+    await ask([path], { output: "json" });
+    expect(JSON.parse(out)).toHaveLength(8);
+  });
+
+  test("puts names with dots into brackets", async () => {
+    const document = JSON.stringify(baseBootstrap()).replace("requests_per_connection", "no");
+    await ask(["-"], { output: "json" }, document);
+    const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    const options = `["${name}"].common_http_protocol_options`;
+    const path = `static_resources.clusters[0].typed_extension_protocol_options${options}`;
+    expect(JSON.parse(out)).toEqual([expect.objectContaining({ code: "GH1285", path })]);
+  });
+
   test("reads standard input and several files, and prints JSON", async () => {
     const good = file("good.json", JSON.stringify(baseBootstrap()));
     expect(await ask(["-", good, "-"], { output: "json" }, OPEN)).toBe(1);
@@ -90,7 +115,10 @@ describe("gatehouse doctor", () => {
   });
 
   test("a file that cannot be read and an unknown output are wrong usage", async () => {
-    await expect(ask([join(folder, "none.yaml")])).rejects.toMatchObject({ code: "bad_request" });
+    await expect(ask([join(folder, "none.yaml")])).rejects.toMatchObject({
+      code: "bad_request",
+      message: expect.stringMatching(/none\.yaml` cannot be read \(ENOENT\)$/),
+    });
     await expect(ask(["-"], { output: "xml" })).rejects.toMatchObject({ code: "bad_flag" });
   });
 
@@ -122,6 +150,10 @@ describe("places", () => {
     [json, ["a", 1], 6],
     [json, ["a", 1, "x"], 6],
     [json, ["none"], 1],
+    ['{"a": {"b": 1},\n "a": {"c": 1,\n "b": 2}}', ["a", "b"], 3],
+    ['\uFEFF{\n"a": 1}', ["a"], 2],
+    ["[]", [0], 1],
+    ['{"a": [\n]}', ["a", 0, "b"], 1],
   ])("in %j the path %j is on line %i", (text, path, line) => {
     expect(readEnvoyDocument(text).lineOf(path)).toBe(line);
   });

@@ -23,6 +23,7 @@ describe("what policies need of Envoy", () => {
       readsPeer: false,
       hasBodyPolicies: false,
       maxBodyBytes: undefined,
+      maxResponseBytes: undefined,
       trustsEnvoyJwt: false,
       xff: { useRemoteAddress: false, numTrustedHops: 0 },
     });
@@ -55,6 +56,16 @@ describe("what policies need of Envoy", () => {
     expect(facts("BodyPolicy", { match: 'source.ip == "192.0.2.1"' }).readsSourceIp).toBe(true);
   });
 
+  test("knows that `remote.ip` comes from the peer or from x-forwarded-for", () => {
+    const read = { readsSourceIp: true, readsHeaders: new Set(["x-forwarded-for"]) };
+    const rules = [{ from: [{ notRemoteIpBlocks: ["192.0.2.0/24"] }] }];
+    expect(facts("AuthorizationPolicy", { rules })).toMatchObject(read);
+    expect(facts("Quota", { dimensions: [{ value: "ipPrefix(remote.ip, 24, 64)" }] })).toMatchObject(read);
+    expect(facts("EnvoyRbac", { rules: { principals: [{ remoteIp: { prefixLen: 8 } }] } })).toMatchObject(
+      read,
+    );
+  });
+
   test("is everything for Rego, which sees the request as it came", () => {
     expect(facts("RegoPolicy", {})).toMatchObject({
       readsAnyHeader: true,
@@ -69,6 +80,8 @@ describe("what policies need of Envoy", () => {
       response: { body: { delivery: "streamed", limits: { maxBytes: 5000 } } },
     };
     expect(facts("BodyPolicy", spec)).toMatchObject({ hasBodyPolicies: true, maxBodyBytes: 1000 });
+    const whole = { response: { body: { delivery: "whole", limits: { maxBytes: 5000 } } } };
+    expect(facts("BodyPolicy", whole)).toMatchObject({ maxBodyBytes: 0, maxResponseBytes: 5000 });
   });
 
   test("survives names of object prototypes and depth", () => {

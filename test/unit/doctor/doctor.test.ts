@@ -113,6 +113,42 @@ describe("the repository's own bootstraps", () => {
   });
 });
 
+describe("a dump or bootstrap of which parts are missing", () => {
+  const discovered = (typed: object): unknown => {
+    const document = JSON.stringify(baseBootstrap());
+    const filter = {
+      name: "envoy.filters.http.ext_authz",
+      config_discovery: { config_source: { ads: {} }, ...typed },
+    };
+    return JSON.parse(
+      document.replace(/"http_filters":\[.*?\],"route_config"/, () => {
+        return `"http_filters":[${JSON.stringify(filter)}],"route_config"`;
+      }),
+    );
+  };
+
+  test("does not say that nobody asks where the filter may be the one that is not here", () => {
+    const findings = examine(discovered({}));
+    expect(findings.map(({ code, message }) => `${code.code} ${message}`)).toEqual([
+      "GH1291 filter `envoy.filters.http.ext_authz` comes from elsewhere, expected a config dump of a running Envoy",
+    ]);
+  });
+
+  test("looks at the default of a filter that comes from elsewhere, in its place", () => {
+    const type = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
+    const document = discovered({ default_config: { "@type": type, failure_mode_allow: true } });
+    const open = examine(document).find(({ code }) => code.code === "GH1201");
+    expect(open?.path.slice(-4)).toEqual([0, "config_discovery", "default_config", "failure_mode_allow"]);
+  });
+
+  test("says nothing about the runtime that it does not have", () => {
+    const { static_resources } = baseBootstrap() as { static_resources: { listeners: object[] } };
+    const listeners = static_resources.listeners.map((listener) => ({ listener }));
+    const type = "type.googleapis.com/envoy.admin.v3.ListenersConfigDump";
+    expect(codesOf({ configs: [{ "@type": type, static_listeners: listeners }] })).toEqual([]);
+  });
+});
+
 describe("a listener of connections", () => {
   const tcp = readFileSync(new URL("../../../envoy/tcp.yaml", import.meta.url), "utf8");
   const edited = (from: string, to: string): readonly string[] => {
@@ -149,6 +185,7 @@ describe("with the policies in force", () => {
     readsPeer: false,
     hasBodyPolicies: false,
     maxBodyBytes: undefined,
+    maxResponseBytes: undefined,
     trustsEnvoyJwt: false,
     xff: undefined,
   };
@@ -180,6 +217,35 @@ describe("with the policies in force", () => {
     const facts = { ...nothing, hasBodyPolicies: true };
     expect(codesOf(baseBootstrap(), { ...facts, maxBodyBytes: 1_048_576 })).toEqual([]);
     expect(codesOf(baseBootstrap(), { ...facts, maxBodyBytes: 1_048_577 })).toEqual(["GH1242"]);
+  });
+
+  test("responses have no buffer but where they are configured so", () => {
+    const facts = { ...nothing, hasBodyPolicies: true, maxResponseBytes: 1_048_577 };
+    expect(codesOf(baseBootstrap(), facts)).toEqual([]);
+    const buffered = JSON.stringify(baseBootstrap()).replace(
+      '"response_header_mode":"SEND"',
+      '"response_body_mode":"BUFFERED"',
+    );
+    expect(codesOf(JSON.parse(buffered), facts)).toEqual(["GH1242"]);
+  });
+
+  test.each(["GH1225", "GH1226", "GH1246", "GH1262"])(
+    "without body policies %s is of no interest",
+    (code) => {
+      expect(codesOf(bad(code))).toContain(code);
+      expect(codesOf(bad(code), nothing)).not.toContain(code);
+    },
+  );
+
+  test("ext_proc may be switched off for a route where no body policy acts and ext_authz decides", () => {
+    expect(codesOf(bad("GH1204", 3))).toContain("GH1204");
+    expect(codesOf(bad("GH1204", 3), nothing)).toEqual([]);
+    expect(codesOf(bad("GH1204", 2), nothing)).toContain("GH1204");
+  });
+
+  test("a response's headers need not be sent where no body policy reads them", () => {
+    expect(codesOf(bad("GH1229", 3), nothing)).toEqual([]);
+    expect(codesOf(bad("GH1229", 1), nothing)).toEqual(["GH1229"]);
   });
 
   test("the Mesh's forwarded hops are held against a listener that tells none itself", () => {
