@@ -32,7 +32,7 @@ test("it prints the joined record of an allowed, a refused and a masked request,
     /POST \S+\/reviews from \S+: refused by policy bookshop\/reviews .*quota bookshop\/reviews had 0 of 2 for 1, Envoy answered 429/,
   );
   expect(output).toMatch(
-    /GET \S+\/readers\/7 from \S+: allowed by policy bookshop\/readers rule 0 .* as user \S+\/bob, 3 fields changed by bookshop\/contacts, upstream answered 200 in /,
+    /GET \S+\/readers\/7 from \S+: allowed by policy bookshop\/readers rule 0 .* as user \S+\/bob, 3 values changed by bookshop\/contacts, upstream answered 200 in /,
   );
   expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/metrics/);
   const counts = [...output.matchAll(/^istio_requests_total\{.*\} +(\d+)$/gm)].map(([, count]) =>

@@ -166,7 +166,7 @@ function forgeOnDemand(manager: HttpManager): void {
           local record = all:get("envoy.filters.http.ext_authz")["gatehouse"]
           record["obligations"] = {}
           record["quota"] = {}
-          if handle:headers():get("x-forge") == "mac" then record["mac"] = string.rep("A", 22) end
+          if handle:headers():get("x-forge") == "mac" then record["mac"] = record["mac"]:sub(1, 8) .. string.rep("A", 22) end
           all:set("envoy.filters.http.ext_authz", "gatehouse", record)
         end`,
       },

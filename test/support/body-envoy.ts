@@ -22,6 +22,8 @@ export interface BodyEnvoyOptions {
   readonly gatehouse: number;
   readonly upstream: number;
   readonly edit?: (manager: HttpManager) => void;
+  /** After it. */
+  readonly editAll?: (bootstrap: Bootstrap) => void;
 }
 
 /** The filter that is ext_proc. */
@@ -33,11 +35,14 @@ export function extProcOf({ http_filters: filters }: HttpManager): Record<string
 
 /** Starts it. */
 export function startBodyEnvoy(options: BodyEnvoyOptions): Promise<Envoy> {
-  const { bootstrap, gatehouse, upstream, edit } = options;
+  const { bootstrap, gatehouse, upstream, edit, editAll } = options;
   return startEnvoy({
     bootstrap: fileURLToPath(new URL(`../../envoy/${bootstrap}.yaml`, import.meta.url)),
     clusters: { gatehouse, upstream },
-    edit: (given) => edit?.(managerOf(given)),
+    edit(given) {
+      edit?.(managerOf(given));
+      editAll?.(given);
+    },
   });
 }
 

@@ -26,6 +26,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
   readonly trailers?: Readonly<Record<string, string>>;
   readonly isGrpc?: boolean;
+  /** Of HTTP/1.1: it never ends. */
+  readonly isEndless?: boolean;
 }
 
 /** Servers behind Envoy that do what they are asked to; a request is known by its `x-id`. */
@@ -123,7 +125,7 @@ async function answer1(
   request.on("aborted", () => response.destroy());
   await ended;
   if (!hasEnded) return;
-  const { status, size, headers, trailers } = replyOf(request.headers);
+  const { status, size, headers, trailers, isEndless } = replyOf(request.headers);
   const pieces = piecesOf({ protocol: "http1", size });
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const isChunked = size === "slow" || trailers !== undefined;
@@ -137,7 +139,7 @@ async function answer1(
     if (size === "slow") await sleep(slowMs);
     response.write(piece);
   }
-  response.end();
+  if (isEndless !== true) response.end();
 }
 
 async function answer2(

@@ -70,6 +70,7 @@ const ours: Readonly<Record<string, readonly Reason[]>> = {
     "body_invalid",
     "sensitive_data",
     "body_not_sent",
+    "body_no_room",
     "unknown_obligation",
   ],
   "`internal`": ["invalid_config", "internal_error", "unrecorded"],
@@ -113,6 +114,7 @@ const reasonsOfEngine = {
   body_invalid: "ours",
   sensitive_data: "ours",
   body_not_sent: "ours",
+  body_no_room: "ours",
   unknown_obligation: "ours",
 } as const satisfies Record<Exclude<Reason, AuthnReason>, "goes on" | "ours">;
 

@@ -12,6 +12,13 @@ function examplesOf(page: string): string[] {
   return blocks.map(([, example = ""]) => example).filter((example) => !example.startsWith("# Mixer\n"));
 }
 
+/** Files that a guide writes to a folder of configuration. */
+function filesOf(page: string, folder: string): string[] {
+  const text = readFileSync(new URL(`../../../docs/${page}`, import.meta.url), "utf8");
+  const written = new RegExp(`^cat > ${folder}/[\\w-]+\\.yaml <<'END'\n(.*?)^END$`, "gms");
+  return [...text.matchAll(written)].map(([, file = ""]) => file);
+}
+
 async function load(text: string): Promise<{ readonly kinds: string[]; readonly findings: string[] }> {
   const catalog = createCatalog({ pause: async () => {} });
   const update = await catalog.update({ files: [{ path: "a.yaml", text }], diagnostics: [] });
@@ -42,6 +49,15 @@ test("those of docs/from-mixer.md load, each by itself, without a finding", asyn
   expect(loaded).toEqual([
     { kinds: ["Quota"], findings: [] },
     { kinds: ["Mesh", "Metric", "Telemetry"], findings: [] },
+  ]);
+});
+
+test("those that docs/bodies.md has written to files load, without a finding", async () => {
+  const loaded = await Promise.all(filesOf("bodies.md", "my-bodies").map(load));
+  expect(loaded).toEqual([
+    { kinds: ["BodyPolicy"], findings: [] },
+    { kinds: ["BodyPolicy", "RequestAuthentication"], findings: [] },
+    { kinds: ["BodyPolicy"], findings: [] },
   ]);
 });
 
