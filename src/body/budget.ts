@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { refusalFor } from "./refusals.js";
 import type { BodyFlow, BodyRefusal, FlowStep, LastStep } from "./run.js";
 
@@ -5,6 +6,8 @@ import type { BodyFlow, BodyRefusal, FlowStep, LastStep } from "./run.js";
 export interface BodyBudget {
   /** Takes so many more, or gives some back; false: there is no room for them, and nothing was taken. */
   take(bytes: number): boolean;
+  /** A body is refused, since there is no room for it. */
+  refused(): void;
 }
 
 /** What a budget is told of. */
@@ -20,16 +23,16 @@ export function createBodyBudget(maxBytes: number, observer: BudgetObserver): Bo
   let taken = 0;
   return {
     take(bytes) {
-      if (bytes > 0 && taken + bytes > maxBytes) {
-        observer.refused();
-        return false;
-      }
+      if (bytes > 0 && taken + bytes > maxBytes) return false;
       taken += bytes;
       if (bytes !== 0) observer.held(bytes);
       return true;
     },
+    refused: observer.refused,
   };
 }
+
+const nothing = new Uint8Array();
 
 /** A flow under a budget. */
 export interface BudgetedFlow extends BodyFlow {
@@ -39,7 +42,8 @@ export interface BudgetedFlow extends BodyFlow {
 
 /**
  * Counts what a flow keeps, and what it let go on that waits until the body was seen whole. A body for which
- * there is no room is refused; those that are there already stay.
+ * there is no room is refused, unless it was kept for policies on trial only; those that are there already
+ * stay.
  */
 export function withinBudget(
   flow: BodyFlow,
@@ -50,23 +54,32 @@ export function withinBudget(
   let released = 0;
   let refused: Extract<FlowStep, { kind: "refuse" }> | undefined;
   let isOver = false;
+  /** What was kept for trials goes on, and nobody is refused for it. */
+  let isGivenUp = false;
 
   function free(): void {
     isOver = true;
     budget.take(-counted);
     counted = 0;
   }
+  /** False: there is no room for what is kept now. */
+  function keep(): boolean {
+    const kept = (flow.heldBytes ?? 0) + released;
+    if (!budget.take(kept - counted)) return false;
+    counted = kept;
+    return true;
+  }
   function count(step: FlowStep): FlowStep {
     if (step.kind === "refuse" || isOver) return step;
-    if (flow.need === "whole") released += step.bytes.length;
-    const kept = (flow.heldBytes ?? 0) + released;
-    if (!budget.take(kept - counted)) {
-      refused = { kind: "refuse", refusal: refusalFor("body_no_room", "") };
-      onRefused(refused.refusal);
-      return refused;
-    }
-    counted = kept;
-    return step;
+    if (flow.need === "whole" && !isGivenUp) released += step.bytes.length;
+    if (keep()) return step;
+    isGivenUp = true;
+    const freed = flow.giveUpTrials?.() ?? nothing;
+    if (keep()) return freed.length === 0 ? step : { kind: "go", bytes: Buffer.concat([step.bytes, freed]) };
+    refused = { kind: "refuse", refusal: refusalFor("body_no_room", "") };
+    budget.refused();
+    onRefused(refused.refusal);
+    return refused;
   }
   function last(step: LastStep): LastStep {
     free();

@@ -84,6 +84,8 @@ const charsets: ReadonlySet<string> = new Set([
 export function hasReadableCharset(headers: ReadonlyMap<string, readonly ByteString[]>): boolean {
   try {
     return (headers.get("content-type") ?? []).every((line) => {
+      // Which of its forms (RFC 2231) a reader knows differs.
+      if (/charset\*/i.test(line)) return false;
       const charset = parseMediaType(line).parameters.get("charset");
       return charset === undefined || charsets.has(charset.toLowerCase());
     });

@@ -67,6 +67,11 @@ export function chainFlows(
       for (const flow of flows) bytes += flow.heldBytes ?? 0;
       return bytes;
     },
+    giveUpTrials() {
+      // INVARIANT: trials in a chain keep copies only, of what has gone on.
+      for (const flow of flows) flow.giveUpTrials?.();
+      return nothing;
+    },
     push(chunk) {
       if (refused !== undefined) return { kind: "refuse", refusal: refused };
       return guarded(() => {
@@ -114,7 +119,10 @@ function guarded<Step>(work: () => Step | Promise<Step>, onFault: () => Step): S
  * A flow on trial: the body passes as it is, also where what is kept for the trial has no room, and
  * `onRefusal` hears what would have been.
  */
-export function onTrial(flow: BodyFlow, onRefusal: (refusal: BodyRefusal) => void): BodyFlow {
+export function onTrial(
+  flow: BodyFlow & { close?(): void },
+  onRefusal: (refusal: BodyRefusal) => void,
+): BodyFlow {
   let isOver = false;
   const heed = (step: FlowStep | LastStep): void => {
     if (step.kind !== "refuse" || isOver) return;
@@ -124,6 +132,14 @@ export function onTrial(flow: BodyFlow, onRefusal: (refusal: BodyRefusal) => voi
   return {
     need: "streamed",
     headEdits: noHeaderEdits,
+    get heldBytes() {
+      return isOver ? 0 : (flow.heldBytes ?? 0);
+    },
+    giveUpTrials() {
+      if ((flow.heldBytes ?? 0) > 0) heed({ kind: "refuse", refusal: refusalFor("body_no_room", "") });
+      if (isOver) flow.close?.();
+      return nothing;
+    },
     push(chunk) {
       if (isOver) return { kind: "go", bytes: chunk };
       return after(flow.push(chunk), (step): FlowStep => {

@@ -163,6 +163,14 @@ export function createRequestFlow(options: RequestFlowOptions): BodyFlow {
     get heldBytes() {
       return held.length === 0 ? 0 : heldBytes;
     },
+    giveUpTrials() {
+      for (const [i, { dryRun, policy }] of participants.entries()) {
+        if (dryRun && standings[i] === "reads") fault(i, refusalFor("body_no_room", policy));
+      }
+      if (isHeld()) return nothing;
+      isReleased = true;
+      return takeHeld();
+    },
     push(chunk) {
       if (refused !== undefined) return { kind: "refuse", refusal: refused };
       total += chunk.length;

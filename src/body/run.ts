@@ -57,6 +57,8 @@ export interface BodyFlow {
   readonly untrueTrailers?: readonly string[];
   /** Bytes that it keeps now; undefined: none worth counting. */
   readonly heldBytes?: number;
+  /** There is no room: ends trials that keep something, and gives what goes on now, since nobody else keeps it. */
+  giveUpTrials?(): Uint8Array;
   push(chunk: Uint8Array): FlowStep | Promise<FlowStep>;
   end(): LastStep | Promise<LastStep>;
 }

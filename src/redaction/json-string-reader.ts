@@ -12,6 +12,8 @@ export interface StringReader {
    * is.
    */
   read(chunk: Buffer, at: number): number;
+  /** False in the midst of an escape, where a quote ends nothing. */
+  readonly isInText: boolean;
 }
 
 const inText = 0;
@@ -100,6 +102,9 @@ export function createStringReader(take: (text: ByteString, raw: ByteString) => 
       }
       if (chunk[at] === 0x22 && state === inText) endHigh();
       return at;
+    },
+    get isInText() {
+      return state === inText;
     },
   };
 }

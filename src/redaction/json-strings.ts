@@ -44,7 +44,10 @@ export function createStrings(
   /** Behind the closing quote; `text` where it is scanned. */
   const endKey = (name: number, text: ByteString | undefined, at: number): void => {
     place.state = beforeColon;
-    if (cover.isCovered) return;
+    if (cover.isCovered) {
+      place.child = paths.dead;
+      return;
+    }
     const to = paths.member(place.path, name);
     if (text !== undefined && scan !== undefined && cover.actionAt(to)?.isRemove !== true) {
       const clean = scan.key(text);
@@ -130,7 +133,7 @@ export function createStrings(
     readOn(chunk, at) {
       const closing = reader.read(chunk, at);
       if (closing === chunk.length) return closing;
-      if (chunk[closing] !== 0x22) fail(closing);
+      if (chunk[closing] !== 0x22 || !reader.isInText) fail(closing);
       end(closing);
       return closing + 1;
     },

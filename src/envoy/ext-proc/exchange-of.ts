@@ -129,6 +129,7 @@ function openExchange(
       () => answer(decision),
       (error: unknown) => {
         onError(error);
+        if (isObserved) return answer(decision);
         const refusal = { ...decision, ...fail("unrecorded"), obligations: [] };
         observe(refusal, attributes, now() - started)?.catch(() => {});
         return turnAway(refusal);
@@ -305,7 +306,8 @@ function openExchange(
       if (standing === undefined) {
         const outcome = { ...fail(refusal.reason), httpStatus: refusal.httpStatus };
         const generation = ports.current()?.snapshot.generation ?? 0;
-        const decision = { ...refuse(outcome, generation, ports), stage: "body" as const };
+        const made = { ...refuse(outcome, generation, ports), stage: "body" as const };
+        const decision = isObserved ? onTrial(made) : made;
         observe(decision, undefined, 0)?.catch(onError);
         metadata = { [processorNamespace]: recordOf(decision) };
       } else {

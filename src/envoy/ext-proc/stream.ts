@@ -200,11 +200,15 @@ function flush(stream: Stream, session: Session): void {
     end(stream);
     return;
   }
-  const shouldPause = stream.isFull || session.waitingBytes > stream.context.maxWaitingBytes;
-  if (shouldPause === stream.isPaused) return;
-  stream.isPaused = shouldPause;
-  if (shouldPause) stream.call.pause();
-  else stream.call.resume();
+  hear(stream, !stream.isFull && session.waitingBytes <= stream.context.maxWaitingBytes);
+}
+
+/** Lets more come or not. A call that is paused does not hear either that Envoy sends nothing more. */
+function hear(stream: Stream, more: boolean): void {
+  if (stream.isDone || stream.isPaused !== more) return;
+  stream.isPaused = !more;
+  if (more) stream.call.resume();
+  else stream.call.pause();
 }
 
 function send(stream: Stream, answer: Answer): void {
@@ -230,6 +234,7 @@ function breakOff(stream: Stream, why: ExtProcFailure, error: unknown): void {
   observer.failed(why);
   if (!stream.isObserved) send(stream, internalError);
   if (stream.isHalfClosed) end(stream);
+  else hear(stream, true);
 }
 
 function end(stream: Stream): void {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBodyBudget, withinBudget } from "../../../src/body/budget.js";
 import type { BodyFlow, BodyRefusal, FlowStep, LastStep } from "../../../src/body/run.js";
+import { anInput, aPlan, begun } from "./body-kit.js";
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 const noEdits = { remove: [], set: [] } as const;
@@ -38,6 +39,7 @@ function aBudget(max: number) {
   });
   const refusals: BodyRefusal[] = [];
   return {
+    budget,
     told,
     refusals,
     begin: (flow: BodyFlow) => withinBudget(flow, budget, (one) => refusals.push(one)),
@@ -82,6 +84,58 @@ describe("a budget of bodies", () => {
     void whole.push(bytes(70));
     expect(told.held).toBe(70);
     expect(whole.push(bytes(70))).toMatchObject({ kind: "refuse" });
+  });
+
+  const deny = [{ deny: "request.body.a > 1" }];
+  const whole = {
+    delivery: "whole",
+    maxBytes: 1000,
+    onLimit: "deny",
+    rules: [{ deny: "response.body.a > 1" }],
+  };
+  const json = new Map([
+    [":status", ["200"]],
+    ["content-type", ["application/json"]],
+  ]);
+  const noRoom = { refused: undefined, dryRun: [{ policy: "shop/a", reason: "body_no_room" }] };
+
+  it("refuses nobody for a policy on trial, and lets go on what was kept for it", async () => {
+    const { budget, told } = aBudget(100);
+    const policy = { dryRun: true, request: { body: { rules: deny } } };
+    const run = begun(aPlan([policy], { budget }).begin(anInput()));
+    expect(await run.request?.push(bytes(90))).toMatchObject({ kind: "go", bytes: { length: 0 } });
+    expect(told.held).toBe(90);
+    expect(await run.request?.push(bytes(90))).toMatchObject({ kind: "go", bytes: { length: 180 } });
+    expect(await run.request?.push(bytes(900))).toMatchObject({ kind: "go", bytes: { length: 900 } });
+    expect(await run.request?.end()).toMatchObject({ kind: "go", bytes: { length: 0 } });
+    expect(run.report()).toMatchObject(noRoom);
+    expect(told).toEqual({ held: 0, refused: 0 });
+  });
+
+  it("refuses where others keep the body too", async () => {
+    const { budget, told } = aBudget(100);
+    const policies = [
+      { dryRun: true, request: { body: { rules: deny } } },
+      { request: { body: { rules: deny } } },
+    ];
+    const run = begun(aPlan(policies, { budget }).begin(anInput()));
+    expect(await run.request?.push(bytes(101))).toMatchObject({ kind: "refuse" });
+    run.close();
+    expect(told).toEqual({ held: 0, refused: 1 });
+  });
+
+  it("counts the copy of a response that a trial keeps, and gives it up", async () => {
+    const { budget, told } = aBudget(100);
+    const plan = aPlan([{ dryRun: true, response: { body: whole } }], { budget });
+    const run = begun(plan.begin(anInput({ hasBody: false })));
+    const step = run.responseHead({ code: 200, headers: json, hasBody: true });
+    const flow = step.kind === "go" ? step.flow : undefined;
+    expect(await flow?.push(bytes(40))).toMatchObject({ kind: "go", bytes: { length: 40 } });
+    expect(told.held).toBeGreaterThanOrEqual(40);
+    expect(await flow?.push(bytes(200))).toMatchObject({ kind: "go", bytes: { length: 200 } });
+    expect(told).toEqual({ held: 0, refused: 0 });
+    expect(await flow?.end()).toMatchObject({ kind: "go" });
+    expect(run.report()).toMatchObject(noRoom);
   });
 
   it("never keeps more than it may, and nothing in the end, whatever comes", () => {

@@ -302,9 +302,22 @@ describe("JSON fields", () => {
     ["a document that is cut off", '{"a":[1,2'],
     ["a value that is cut off while it is masked", '{"a":"secret'],
     ["bad JSON in a removed value", '{"a":[1,}'],
+    ["an escape that the quote cuts off", '{"b":"\\u"}'],
+    ["an escape that the quote cuts off in a key", '{"\\u12":1}'],
+    ["an escape that lacks its last digit in a masked value", '{"a":"x\\u123"}'],
   ])("refuses %s as malformed", (_, body) => {
     expect(fault(body)).toBe("malformed");
   });
+
+  it.each([[[]], [everyCut('{"a":{"\\u0062":{"ssn":1}}}')]])(
+    "counts no field inside of one that is removed, wherever the body is cut (%#)",
+    (cuts) => {
+      const remove: FieldAction = { kind: "remove" };
+      const redactor = createJsonRedactor(compileJson([rule("$.a", remove), rule("$..ssn")], { key }));
+      feed(redactor, '{"a":{"\\u0062":{"ssn":1}}}', cuts);
+      expect([...redactor.findings]).toEqual([["$.a", 1]]);
+    },
+  );
 
   it("takes 512 levels", () => {
     expect(fault("[".repeat(512) + "]".repeat(512))).toBe("none");

@@ -144,6 +144,17 @@ describe("an exchange", () => {
     expect(open.outcomes.map(({ kind, refusal: by }) => [kind, by])).toEqual([["closed", undefined]]);
   });
 
+  it("records no refusal where it is only observed, whatever comes, or cannot be recorded", async () => {
+    const early = opened(aSnapshot(), { isObserved: true });
+    await early.exchange.responseHeaders(new Map([[":status", ["200"]]]), false);
+    expect(early.decisions).toMatchObject([{ allowed: true, dryRun: [{ result: "denied" }] }]);
+    const record = (): Promise<never> => Promise.reject(new Error("full"));
+    const unrecorded = opened(aSnapshot(), { isObserved: true, record });
+    expect((await asked(unrecorded, {})).immediate).toBeUndefined();
+    expect(unrecorded.decisions.map(({ allowed }) => allowed)).toEqual([true]);
+    expect(unrecorded.errors).toEqual([new Error("full")]);
+  });
+
   it("refuses what a plan refuses at once, and an obligation where there is no plan", async () => {
     const plan: BodyPlan = { readsIdentity: false, begin: () => refusal };
     expect((await asked(opened(aSnapshot(), { plan }), {})).immediate?.httpStatus).toBe(422);

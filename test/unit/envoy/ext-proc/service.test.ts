@@ -190,6 +190,18 @@ describe("the ext_proc service", () => {
     expect(closes()).toBe(1);
   });
 
+  it("lets a paused transport go on when it has answered with 500, so that it hears of the end", async () => {
+    const waiting = deferred<HeadersOutcome>();
+    const { send, stream, told } = serve({ requestHeaders: () => waiting.promise, maxWaitingBytes: 3 });
+    send(post);
+    send(chunk("abcd"));
+    waiting.reject(new Error("broken"));
+    await later();
+    send(chunk("e"));
+    stream.ended();
+    expect(told).toEqual(["pause", "gatehouse_internal_error InternalServerError", "resume", "end"]);
+  });
+
   it("answers bytes that are no message with 500", () => {
     const { stream, told, observed } = serve();
     stream.receive(Buffer.from([255]));
