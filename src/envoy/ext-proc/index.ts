@@ -7,12 +7,7 @@ export type {
   ExtProcStream,
 } from "./call.js";
 export type { InitialMetadata } from "./destination.js";
-export {
-  type BodyOutcome,
-  createExchanges,
-  type ExchangePorts,
-  type Exchanges,
-  type Policies,
-} from "./exchange-of.js";
+export { createExchanges, type Exchanges } from "./exchange-of.js";
+export type { BodyOutcome, ExchangePorts, Policies } from "./exchange-state.js";
 export { peerAttribute, requestAttributes } from "./request.js";
 export { createExtProcService, type ExtProcService } from "./service.js";
