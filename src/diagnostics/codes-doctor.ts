@@ -257,7 +257,7 @@ const filterCodes = {
     code: "GH1242",
     severity: "warning",
     title: "buffer limit does not fit bodies",
-    help: "A buffered body beyond `per_connection_buffer_limit_bytes` (1 MiB if unset) is refused by Envoy, with 413 or 500, before a policy's `onLimit` is asked. Above 16 MiB one message can be longer than `--max-message-bytes` of Gatehouse, and the stream ends with an error.",
+    help: "A buffered body beyond `per_connection_buffer_limit_bytes` (1 MiB if unset) is refused by Envoy, with 413 or 500, before a policy's `onLimit` is asked. Above 16 MiB one message can be longer than the 17 MiB that Gatehouse takes, and the stream ends with an error.",
   },
   doctorOtherServer: {
     code: "GH1243",

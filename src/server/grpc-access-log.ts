@@ -38,6 +38,7 @@ const LAST_MESSAGE_MS = 1_200;
 export function createAccessLogMethod(
   receiver: AccessLogReceiver,
   refuse: ((call: Call) => string | undefined) | undefined,
+  tooLong: (bytes: Uint8Array) => Partial<grpc.StatusObject> | undefined,
 ): AccessLogMethod {
   /** For each stream what ends it before so many milliseconds are over. */
   const open = new Set<(withinMs: number) => void>();
@@ -81,6 +82,12 @@ export function createAccessLogMethod(
       };
       call.on("data", (bytes: Uint8Array) => {
         if (isOver) return;
+        const error = tooLong(bytes);
+        if (error !== undefined) {
+          end();
+          callback(error);
+          return;
+        }
         messages += 1;
         log.receive(bytes);
         if (endsWithin !== undefined) finishWhenQuiet();

@@ -29,6 +29,7 @@ export interface TransportOptions {
   readonly credentials: grpc.ServerCredentials;
   /** Says why the caller may not ask, or undefined when it may. */
   readonly refusePeer: ((peer: PeerCertificate) => string | undefined) | undefined;
+  /** Of a message; ext_proc may have 17 MiB where this is less. */
   readonly maxMessageBytes: number;
   readonly reflection: boolean;
   /** Told when the bytes of a Check were no message, and when the handler threw, which it should not. */
@@ -47,6 +48,9 @@ export interface Transport {
   drain(timeoutMs: number): Promise<boolean>;
 }
 
+/** A message of ext_proc may be a body of 16 MiB, which is what is held of one, and what stands around it. */
+const PROCESSING_BYTES = 17 * 1024 * 1024;
+
 type CheckCall = grpc.ServerUnaryCall<Received<CheckRequest__Output>, Uint8Array>;
 
 /** Envoy gives up on an idle peer by itself; these find the dead ones. */
@@ -64,7 +68,8 @@ export function createTransport(options: TransportOptions): Transport {
   // What it would log is thrown too, and its lines are not JSON.
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   const server = new grpc.Server({
-    "grpc.max_receive_message_length": options.maxMessageBytes,
+    // Of the whole server, as grpc-js knows no limit of one method: the others look at it themselves.
+    "grpc.max_receive_message_length": Math.max(options.maxMessageBytes, PROCESSING_BYTES),
     "grpc.max_concurrent_streams": MAX_STREAMS,
     "grpc.enable_channelz": 0,
     ...KEEPALIVE,
@@ -76,7 +81,7 @@ export function createTransport(options: TransportOptions): Transport {
       Check: {
         ...protos.check,
         path: `/${AUTHORIZATION}/Check`,
-        requestDeserialize: tolerant(protos.check.requestDeserialize),
+        requestDeserialize: tolerant(protos.check.requestDeserialize, options.maxMessageBytes),
         responseSerialize: toBuffer,
       },
     },
@@ -101,6 +106,7 @@ export function createTransport(options: TransportOptions): Transport {
   const accessLog = createAccessLogMethod(
     options.accessLog,
     refusePeer === undefined ? undefined : oncePerConnection(refusePeer),
+    (bytes) => tooLong(bytes, options),
   );
   server.addService(
     {
@@ -190,6 +196,11 @@ function checkHandler(
     }
   };
   return (call: CheckCall, callback) => {
+    const error = tooLong(call.request.bytes, options);
+    if (error !== undefined) {
+      callback(error);
+      return;
+    }
     const answered = answer(call);
     if (answered instanceof Uint8Array) {
       callback(null, answered);
@@ -206,16 +217,19 @@ function checkHandler(
  * Failures are gRPC errors: what Envoy does with them its `failure_mode_deny` says, while it lets every other answer
  * pass that is not OVER_LIMIT.
  */
-function rateLimitHandler({
-  rateLimit,
-  refusePeer,
-}: TransportOptions): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+function rateLimitHandler(options: TransportOptions): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+  const { rateLimit, refusePeer } = options;
   const judgePeer = refusePeer === undefined ? undefined : oncePerConnection(refusePeer);
   return (call, callback) => {
     const fail = (error: unknown): void => callback(statusOf(error));
     try {
       if (judgePeer?.(call) !== undefined) {
         callback({ code: grpc.status.PERMISSION_DENIED, details: "the caller may not ask here" });
+        return;
+      }
+      const error = tooLong(call.request, options);
+      if (error !== undefined) {
+        callback(error);
         return;
       }
       const answer = rateLimit.shouldRateLimit(call.request);
@@ -232,6 +246,16 @@ function statusOf(error: unknown): Partial<grpc.StatusObject> {
   return error instanceof RpcError
     ? { code: error.code, details: error.message }
     : { code: grpc.status.INTERNAL, details: "internal error" };
+}
+
+/** As grpc-js says it. */
+function tooLong(
+  { length }: Uint8Array,
+  { maxMessageBytes }: TransportOptions,
+): Partial<grpc.StatusObject> | undefined {
+  if (length <= maxMessageBytes) return undefined;
+  const details = `Received message larger than max (${length} vs ${maxMessageBytes})`;
+  return { code: grpc.status.RESOURCE_EXHAUSTED, details };
 }
 
 function asIs(bytes: Buffer): Buffer {

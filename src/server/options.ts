@@ -5,6 +5,7 @@ import type { TlsFiles } from "./tls.js";
 
 /** What one serving process needs; plain data, so that it can be sent to a worker. */
 export interface ServingOptions {
+  /** Of a message; ext_proc may have 17 MiB where this is less. */
   readonly maxMessageBytes: number;
   /** Bytes of bodies that each process keeps at one time. */
   readonly maxHeldBytes: number;
@@ -64,8 +65,7 @@ export interface ServerOptions extends ServingOptions {
 
 /** What `serve` does when nothing else is said. */
 export const defaults: Omit<ServerOptions, "configPaths"> = {
-  // A body of 16 MiB, which is what is held of one, and what stands around it.
-  maxMessageBytes: 17 * 1024 * 1024,
+  maxMessageBytes: 4 * 1024 * 1024,
   maxHeldBytes: 256 * 1024 * 1024,
   reflection: false,
   tls: undefined,

@@ -81,9 +81,13 @@ function protoRoot(): string {
   return root;
 }
 
-/** A protobuf decoder that never throws: garbage gives an undefined message. */
-export function tolerant<Message>(decode: (bytes: Buffer) => Message): (bytes: Buffer) => Received<Message> {
+/** A protobuf decoder that never throws: garbage, and what has more than `maxBytes`, gives an undefined message. */
+export function tolerant<Message>(
+  decode: (bytes: Buffer) => Message,
+  maxBytes: number,
+): (bytes: Buffer) => Received<Message> {
   return (bytes) => {
+    if (bytes.length > maxBytes) return { message: undefined, bytes };
     try {
       return { message: decode(bytes), bytes };
     } catch {

@@ -133,7 +133,7 @@ function bodiesOf({ allowed, body, unmet, outcome }: JoinedRecord): string[] {
   return [
     ...changesOf(body),
     ...body.dry_run.map(({ policy, reason }) => `body policy ${policy} on trial would refuse it (${reason})`),
-    ...body.usage.map(({ quota, units }) => `quota ${quota} was charged ${units} afterwards`),
+    ...body.usage.map(({ quota, units }) => `quota ${quota} was charged ${units} in all`),
     ...(body.unscanned ? ["not all of the body was looked at"] : []),
     ...(isLater ? [laterOf(refused)] : []),
     ...alarm,
