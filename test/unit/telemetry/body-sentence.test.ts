@@ -91,7 +91,7 @@ describe("in one sentence", () => {
     };
     expect(sentence({ report })).toContain(
       ", body policy shop/trial on trial would refuse it (body_too_large), quota shop/tokens was charged 812" +
-        " afterwards, not all of the body was looked at, upstream",
+        " in all, not all of the body was looked at, upstream",
     );
   });
 
