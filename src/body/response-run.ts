@@ -56,9 +56,11 @@ export function createResponseRun(options: ResponseRunOptions): ResponseRun {
     const flows: BodyFlow[] = [];
     let replacement: Replacement | undefined;
     const done: string[] = [];
+    /** Changes of the head, which go out only if no policy after them refuses. */
+    const changes: HeadChange[] = [];
     for (const policy of policies) {
       if (policy.response === undefined) continue;
-      const turn = takeTurn(policy, state, record, replacement !== undefined);
+      const turn = takeTurn(policy, state, { record, changes, isReplaced: replacement !== undefined });
       if (turn.refusal !== undefined) {
         record.refused(turn.refusal, "response");
         return { kind: "refuse", refusal: turn.refusal };
@@ -68,6 +70,7 @@ export function createResponseRun(options: ResponseRunOptions): ResponseRun {
       replacement ??= turn.replacement;
       if (!policy.dryRun) done.push(policy.name);
     }
+    for (const { policy, rule } of changes) record.changed(policy, rule, 1);
     tap = openTap(head, measuring);
     const finish = (isWhole: boolean): void => {
       for (const { meter } of measuring) if (isWhole) meter.end();
@@ -134,17 +137,30 @@ function strongest(needs: readonly BodyNeed[]): BodyNeed {
   return needs.includes("streamed") ? "streamed" : "none";
 }
 
+interface HeadChange {
+  readonly policy: string;
+  readonly rule: string;
+}
+
+/** Where a turn puts what is to be told of it. */
+interface Told {
+  readonly record: RunRecord;
+  readonly changes: HeadChange[];
+  /** A policy before put another body in place. */
+  readonly isReplaced: boolean;
+}
+
 /** One policy's turn at the head of a response. */
 function takeTurn(
   { name, dryRun, response }: PlannedPolicy,
   state: ReturnType<typeof createResponseState>,
-  record: RunRecord,
-  isReplaced: boolean,
+  { record, changes, isReplaced }: Told,
 ): Turn {
   if (response === undefined || !response.applies(state.input(undefined))) return {};
   if (!dryRun) {
     for (const rule of response.headers) {
-      if (rule.act(state.input(undefined), state.headers)) record.changed(name, `response.${rule.name}`, 1);
+      if (rule.act(state.input(undefined), state.headers))
+        changes.push({ policy: name, rule: `response.${rule.name}` });
     }
   }
   // What stands in an error's place is ours: nobody looks at it.
@@ -155,7 +171,7 @@ function takeTurn(
   if (replacement !== undefined && !isHead) {
     if (dryRun) return {};
     putReplacement(state, replacement);
-    record.changed(name, "response.replaceErrors", 1);
+    changes.push({ policy: name, rule: "response.replaceErrors" });
     return { replacement };
   }
   if (response.begin === undefined) return {};

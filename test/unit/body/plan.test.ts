@@ -140,6 +140,17 @@ describe("the response's side of a run", () => {
     expect(aRun({ replaceErrors }).responseHead(aHead(404))).toMatchObject({ replacement: undefined });
   });
 
+  it("counts no change of headers that a refusal keeps from going out", () => {
+    const compressed = { "content-type": "application/json", "content-encoding": "compress" };
+    const policies = [
+      { response: { headers: [removeServer] } },
+      { response: { body: { delivery: "streamed", fields: [{ path: "$.card", action: "remove" }] } } },
+    ];
+    const run = begun(aPlan(policies).begin(anInput({ hasBody: false })));
+    expect(run.responseHead(aHead(200, { ...compressed, server: "x" }))).toMatchObject({ kind: "refuse" });
+    expect(run.report().changes).toEqual(new Map());
+  });
+
   it("gives a HEAD no body", () => {
     const spec = { response: { replaceErrors: [{ codes: "5xx", body: "x" }] } };
     const head = aRequest().method("HEAD", "/").build();
