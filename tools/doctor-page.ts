@@ -54,7 +54,7 @@ something past it; a **warning** does so under some circumstances, or loses the 
 | argument | meaning |
 |---|---|
 | \`FILES\` | bootstraps (YAML or JSON, snake_case or lowerCamel), or what \`/config_dump\` of Envoy's admin interface prints; \`-\` is standard input |
-| \`--config PATH\` | your policies, may be repeated: what none of them needs is no finding (addresses of peers, bodies, hidden headers), and \`Mesh.spec.xff\`, \`trustEnvoyJwt\` and the lengths of bodies are held against Envoy |
+| \`--config PATH\` | your policies, may be repeated: what none of them needs is no finding (addresses of peers, bodies, hidden headers), and \`Mesh.spec.xff\`, \`trustEnvoyJwt\` and the lengths of bodies are held against Envoy. BodyPolicies in force want ext_proc on each listener that decides (GH1248) |
 | \`--strict\` | warnings end with exit code 1 too |
 | \`--output json\` | a list of {\`code\`, \`severity\`, \`file\`, \`line\`, \`path\`, \`message\`, \`fix\`} |
 
@@ -64,6 +64,9 @@ Envoy knows them:
 \`\`\`console
 $ curl -s 'http://127.0.0.1:9901/config_dump?include_eds' | gatehouse doctor -
 \`\`\`
+
+A file is read as Envoy 1.40 reads it (measured): \`failure_mode_allow: "yes"\` is true, as are \`"t"\`, \`"y"\` and \`"1"\` in any
+case; \`skip\` and \`"2"\` are the mode SKIP; of a key that stands twice the last counts, which is GH1292.
 
 Filters of ext_authz, ext_proc and the rate limit service are looked at whichever server they ask, over all listeners, filter
 chains, virtual hosts and routes. The bootstraps in [envoy/](../envoy) have no errors. What the doctor cannot see: who can

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { formatDiagnostic, GatehouseError, type Path, codes as table } from "../diagnostics/index.js";
+import { type Code, codes, formatDiagnostic, GatehouseError, type Path } from "../diagnostics/index.js";
 import { examine, fixOf, type PolicyFacts } from "../doctor/index.js";
 import { readEnvoyDocument } from "./envoy-document.js";
 import { readConfig } from "./load.js";
@@ -58,35 +58,29 @@ async function textOf(file: string, streams: Streams): Promise<string> {
     return await readFile(file, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EISDIR") {
+      throw new GatehouseError("bad_request", `\`${file}\` is a folder, name files`, { cause });
+    }
     throw new GatehouseError("bad_request", `\`${file}\` cannot be read (${code ?? "unknown"})`, { cause });
   }
 }
 
 function rowsOf(file: string, text: string, facts: PolicyFacts | undefined): readonly Row[] {
-  const { value, problem, lineOf } = readEnvoyDocument(text);
-  if (problem !== undefined) {
-    const { code, severity } = table.notEnvoyConfig;
-    return [
-      {
-        code,
-        severity,
-        file,
-        line: lineOf([]),
-        path: "",
-        message: problem,
-        fix: fixOf(table.notEnvoyConfig),
-      },
-    ];
-  }
-  return examine(value, facts).map(({ code: { code, severity }, path, message, fix }) => ({
-    code,
-    severity,
+  const { value, problem, unread, lineOf } = readEnvoyDocument(text);
+  const row = (code: Code, line: number, path: string, message: string): Row => ({
+    code: code.code,
+    severity: code.severity,
     file,
-    line: lineOf(path),
-    path: shown(path),
+    line,
+    path,
     message,
-    fix,
-  }));
+    fix: fixOf(code),
+  });
+  if (problem !== undefined) return [row(codes.notEnvoyConfig, lineOf([]), "", problem)];
+  return [
+    ...unread.map(({ line, message }) => row(codes.doctorReadOtherwise, line, "", message)),
+    ...examine(value, facts).map(({ code, path, message }) => row(code, lineOf(path), shown(path), message)),
+  ];
 }
 
 /** Lines of one finding that are named; the rest is counted. */

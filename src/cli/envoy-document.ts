@@ -1,5 +1,17 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { Path } from "../diagnostics/index.js";
+import {
+  type Document,
+  type ErrorCode,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLParseError,
+} from "yaml";
+import { type Path, show } from "../diagnostics/index.js";
+import { placesInJson, type Repeated, repeatedInJson } from "./envoy-document-json.js";
 
 /** What a document may repeat by aliases. */
 const MAX_ALIASES = 1000;
@@ -10,8 +22,17 @@ export interface EnvoyDocument {
   readonly value: unknown;
   /** What is wrong with the text as YAML or JSON, without the text itself. */
   readonly problem: string | undefined;
+  /** What stands there and Envoy does not read; it loads the rest without a word (measured). */
+  readonly unread: readonly Unread[];
   /** The 1-based line of a field, or of the nearest one around it. */
   readonly lineOf: (path: Path) => number;
+}
+
+/** Something that Envoy passes over. */
+export interface Unread {
+  readonly message: string;
+  /** From 1. */
+  readonly line: number;
 }
 
 /** Reads JSON (a config dump, which may be long), else YAML as Envoy does: version 1.1, one document. */
@@ -20,7 +41,8 @@ export function readEnvoyDocument(written: string): EnvoyDocument {
   if (/^\s*[{[]/.test(text)) {
     try {
       const value: unknown = JSON.parse(text);
-      return { value, problem: undefined, lineOf: placesInJson(text) };
+      const unread = repeatedInJson(text).map(unreadKey);
+      return { value, problem: undefined, unread, lineOf: placesInJson(text) };
     } catch {
       // YAML's flow style begins like JSON.
     }
@@ -29,23 +51,76 @@ export function readEnvoyDocument(written: string): EnvoyDocument {
   const document = parseDocument(text, {
     version: "1.1",
     merge: true,
+    uniqueKeys: false,
     prettyErrors: false,
-    logLevel: "silent",
+    // What is silent does not tell of further documents.
+    logLevel: "error",
     lineCounter: lines,
   });
-  const [error] = document.errors;
+  const lineAt = (offset: number): number => Math.max(lines.linePos(offset).line, 1);
+  const further = document.errors.find(({ code }) => code === "MULTIPLE_DOCS");
+  const [error] = document.errors.filter((one) => one !== further);
   if (error !== undefined) {
-    const line = Math.max(lines.linePos(error.pos[0]).line, 1);
-    return { value: undefined, problem: "no YAML or JSON", lineOf: () => line };
+    const offset = Math.min(error.pos[0], Math.max(text.trimEnd().length - 1, 0));
+    const problem = `no YAML or JSON: ${reasonOf(error, text)}`;
+    return { value: undefined, problem, unread: [], lineOf: () => lineAt(offset) };
   }
   try {
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-    const lineOf = (path: Path): number => Math.max(lines.linePos(offsetInYaml(document, path)).line, 1);
-    return { value, problem: undefined, lineOf };
+    const unread = repeatedInYaml(document, lineAt).map(unreadKey);
+    if (further !== undefined) {
+      const message = "a second document begins here, and Envoy reads the first only, expected one document";
+      unread.push({ message, line: lineAt(further.pos[0]) });
+    }
+    return { value, problem: undefined, unread, lineOf: (path) => lineAt(offsetInYaml(document, path)) };
   } catch {
-    return { value: undefined, problem: "too many aliases, or one without an anchor", lineOf: () => 1 };
+    const problem = "too many aliases, or one without an anchor";
+    return { value: undefined, problem, unread: [], lineOf: () => 1 };
   }
 }
+
+function unreadKey({ key, first, second }: Repeated): Unread {
+  const message = `${show(key)} stands twice in one mapping, first on line ${first}, and Envoy takes the last, expected it once`;
+  return { message, line: second };
+}
+
+function repeatedInYaml(document: Document, lineAt: (offset: number) => number): readonly Repeated[] {
+  const found: Repeated[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Map<string, number>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const line = lineAt(key.range?.[0] ?? 0);
+        const first = seen.get(name);
+        if (first !== undefined) found.push({ key: name, first, second: line });
+        seen.set(name, line);
+      }
+    },
+  });
+  return found;
+}
+
+/** In words of ours, as the parser's repeat the text. */
+function reasonOf({ code, pos }: YAMLParseError, text: string): string {
+  if (pos[0] >= text.trimEnd().length) return "unexpected end";
+  return reasons[code] ?? "something unexpected";
+}
+
+const reasons: Partial<Readonly<Record<ErrorCode, string>>> = {
+  ALIAS_PROPS: "an alias with a tag or an anchor of its own",
+  BAD_ALIAS: "an alias or anchor with a bad name",
+  BAD_DQ_ESCAPE: "an unknown escape in double quotes",
+  BAD_INDENT: "wrong indentation",
+  BAD_SCALAR_START: "a text that begins with a reserved character, expected quotes around it",
+  BLOCK_AS_IMPLICIT_KEY: "a mapping or list inside of a line, perhaps a text with `: ` that needs quotes",
+  BLOCK_IN_FLOW: "lines with indentation inside of brackets",
+  MISSING_CHAR: "a missing bracket, comma, colon or quote",
+  MULTILINE_IMPLICIT_KEY: "a key over several lines, perhaps a missing colon or comma",
+  TAB_AS_INDENT: "a tab as indentation",
+  TAG_RESOLVE_FAILED: "an unknown tag",
+};
 
 function offsetInYaml(document: Document, path: Path): number {
   let node: unknown = document.contents;
@@ -53,7 +128,7 @@ function offsetInYaml(document: Document, path: Path): number {
   for (const step of path) {
     if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      const pair = node.items.findLast(({ key }) => isScalar(key) && String(key.value) === String(step));
       if (pair === undefined) break;
       offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
       node = pair.value;
@@ -63,88 +138,4 @@ function offsetInYaml(document: Document, path: Path): number {
     } else break;
   }
   return offset;
-}
-
-interface Place {
-  readonly from: number;
-  readonly value: number;
-}
-
-/**
- * Where a JSON text, known to be whole, has a path. A dump may have tens of megabytes and a thousand findings, so
- * each mapping or list is gone through once.
- */
-function placesInJson(text: string): (path: Path) => number {
-  const start = skipSpace(text, 0);
-  const lines = [0];
-  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) lines.push(end + 1);
-  const known = new Map<number, ReadonlyMap<string, Place>>();
-  return (path) => {
-    let place: Place = { from: start, value: start };
-    for (const step of path) {
-      const inside = known.get(place.value) ?? childrenOf(text, place.value);
-      known.set(place.value, inside);
-      const next = inside.get(String(step));
-      if (next === undefined) break;
-      place = next;
-    }
-    return lineAt(lines, place.from);
-  };
-}
-
-/** The line, from 1, that holds an offset. */
-function lineAt(starts: readonly number[], offset: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((starts[middle] ?? 0) <= offset) low = middle;
-    else high = middle;
-  }
-  return low + 1;
-}
-
-/** What a mapping or list holds; of a key that is given twice JSON.parse takes the last. */
-function childrenOf(text: string, start: number): ReadonlyMap<string, Place> {
-  const children = new Map<string, Place>();
-  const isMapping = text[start] === "{";
-  if (!isMapping && text[start] !== "[") return children;
-  let at = skipSpace(text, start + 1);
-  for (let i = 0; at < text.length && text[at] !== "]" && text[at] !== "}"; i++) {
-    const end = isMapping ? skipString(text, at) : at;
-    const value = isMapping ? skipSpace(text, skipSpace(text, end) + 1) : at;
-    children.set(isMapping ? String(JSON.parse(text.slice(at, end))) : String(i), { from: at, value });
-    at = skipSpace(text, skipValue(text, value));
-    if (text[at] === ",") at = skipSpace(text, at + 1);
-  }
-  return children;
-}
-
-function skipSpace(text: string, start: number): number {
-  let at = start;
-  while (/[ \t\r\n]/.test(text[at] ?? "")) at++;
-  return at;
-}
-
-function skipString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
-  return at + 1;
-}
-
-function skipValue(text: string, start: number): number {
-  let depth = 0;
-  let at = start;
-  for (;;) {
-    const c = text[at];
-    if (c === undefined) return at;
-    if (c === '"') at = skipString(text, at);
-    else {
-      if (depth === 0 && (c === "," || c === "]" || c === "}")) return at;
-      if (c === "{" || c === "[") depth++;
-      if (c === "}" || c === "]") depth--;
-      at++;
-    }
-    if (depth === 0 && (c === '"' || c === "}" || c === "]")) return at;
-  }
 }

@@ -38,6 +38,12 @@ export function factsOf(resources: readonly Resource[]): PolicyFacts {
     readsSourceIp: found.sourceIp || found.any,
     readsPeer: found.peer || found.any,
     hasBodyPolicies: bodies.length > 0,
+    bodyPolicies: bodies
+      .filter(({ dryRun }) => !dryRun)
+      .map(({ namespace, name, obligationOnly }) => ({
+        name: `${namespace}/${name}`,
+        onObligation: obligationOnly,
+      })),
     maxBodyBytes: longest(bodies.map(({ request }) => request?.body?.limits.maxBytes)),
     maxResponseBytes: longest(
       bodies.map(({ response }) =>

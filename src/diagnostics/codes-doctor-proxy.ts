@@ -180,4 +180,10 @@ export const doctorProxyCodes = {
     title: "a part of the configuration is not here",
     help: "Listeners, routes or filters come from a control plane, so this file does not say what they are. Ask a running Envoy: `curl ADMIN/config_dump?include_eds`.",
   },
+  doctorReadOtherwise: {
+    code: "GH1292",
+    severity: "error",
+    title: "a part of the file is not read",
+    help: "Of a key that stands twice in one mapping Envoy takes the last, of a field in snake_case and lowerCamel either, of several YAML documents the first, all without a word (measured). The doctor reads twice written keys as Envoy does; who reads the file may see the other one.",
+  },
 } as const;

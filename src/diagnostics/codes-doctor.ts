@@ -5,7 +5,7 @@ const filterCodes = {
     code: "GH1200",
     severity: "error",
     title: "no configuration of Envoy",
-    help: "The file is neither a bootstrap (YAML or JSON) nor what `/config_dump` of Envoy's admin interface prints. Of several files each must be one.",
+    help: "The file cannot be read, or is neither a bootstrap (YAML or JSON) nor what `/config_dump` of Envoy's admin interface prints. Of several files each must be one.",
   },
   doctorFailOpen: {
     code: "GH1201",
@@ -288,6 +288,18 @@ const filterCodes = {
     severity: "warning",
     title: "answers of filters look like the upstream's",
     help: "What a filter in front of ext_proc, or the connection manager, answers itself (a redirect to a login, a CORS preflight, any refusal of gRPC) is a response whose request Gatehouse never saw. Without `response.code_details` among `response_attributes` only its status tells whose it is: below 400, as every answer to gRPC is, it is refused with 500 (measured).",
+  },
+  doctorBodiesUnseen: {
+    code: "GH1248",
+    severity: "error",
+    title: "BodyPolicy meets a listener without ext_proc",
+    help: "Found with `--config` only. Bodies reach policies by ext_proc. Where a listener asks ext_authz alone, a BodyPolicy checks, masks and charges nothing, and nobody refuses for it: bodies pass as they are. The same holds where ext_proc is switched off on every route.",
+  },
+  doctorBodiesPerhapsUnseen: {
+    code: "GH1249",
+    severity: "warning",
+    title: "BodyPolicy may meet a listener without ext_proc",
+    help: "Found with `--config` only. Another listener has ext_proc, for other clusters: no BodyPolicy acts on what this one serves. Or the BodyPolicies act by obligation only: what a decision obliges to is not carried out here, which the record of the decision says afterwards.",
   },
 } as const;
 

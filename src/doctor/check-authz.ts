@@ -3,7 +3,7 @@ import type { Chain, Filter } from "./envoy-config.js";
 import type { PolicyFacts } from "./facts.js";
 import { checkHiddenHeaders } from "./hidden-headers.js";
 import { isSet, type Tell, tellOf } from "./tell.js";
-import { durationMs, isOn, number, type Tree, text } from "./tree.js";
+import { durationMs, isOn, named, number, type Tree, text } from "./tree.js";
 import { types } from "./typed.js";
 
 const MAX_TIMEOUT_MS = 30_000;
@@ -44,10 +44,34 @@ export function checkFailureMode(config: Tree, name: string, tell: Tell): void {
   tellOf(tell, codes.doctorFailOpen, config, "failure_mode_allow", message);
 }
 
+/** Names of envoy.type.v3.StatusCode below 400, in lower case. */
+const fine: ReadonlySet<string> = new Set([
+  "continue",
+  "ok",
+  "created",
+  "accepted",
+  "nonauthoritativeinformation",
+  "nocontent",
+  "resetcontent",
+  "partialcontent",
+  "multistatus",
+  "alreadyreported",
+  "imused",
+  "multiplechoices",
+  "movedpermanently",
+  "found",
+  "seeother",
+  "notmodified",
+  "useproxy",
+  "temporaryredirect",
+  "permanentredirect",
+]);
+
 /** `status_on_error` of any filter. */
 export function checkStatusOnError(config: Tree, name: string, tell: Tell): void {
   const code = text(config, "status_on_error", "code");
-  if (code === undefined || !/^(?:[123][0-9][0-9]|OK|Created|Accepted|NoContent|Found)$/.test(code)) return;
+  if (code === undefined || (!/^\s*\+?0*[123][0-9][0-9]\s*$/.test(code) && !fine.has(code.toLowerCase())))
+    return;
   const message = `\`${name}\` answers \`${code}\` when its check fails, expected 403 or 500 and above`;
   tellOf(tell, codes.doctorErrorLooksFine, config, "status_on_error.code", message);
 }
@@ -95,7 +119,13 @@ function checkHttpAuthz(config: Tree, name: string, facts: PolicyFacts | undefin
 function isWhole(config: Tree): boolean {
   if (isOn(config, "deny_at_disable", "default_value")) return true;
   const share = number(config, "filter_enabled", "default_value", "numerator") ?? 0;
-  const of = text(config, "filter_enabled", "default_value", "denominator") ?? "HUNDRED";
-  const whole: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
-  return Object.hasOwn(whole, of) && share >= (whole[of] ?? 0);
+  const whole = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 } as const;
+  const of = named(
+    ["HUNDRED", "TEN_THOUSAND", "MILLION"],
+    config,
+    "filter_enabled",
+    "default_value",
+    "denominator",
+  );
+  return share >= whole[of];
 }

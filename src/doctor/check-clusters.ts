@@ -4,7 +4,7 @@ import type { EnvoyConfig, Filter } from "./envoy-config.js";
 import type { PolicyFacts } from "./facts.js";
 import { modesOf } from "./modes.js";
 import { isSet, type Tell } from "./tell.js";
-import { at, durationMs, items, number, placeOf, type Tree, text } from "./tree.js";
+import { at, durationMs, items, named, number, placeOf, type Tree, text } from "./tree.js";
 import { types } from "./typed.js";
 
 const PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -99,7 +99,7 @@ function checkTurnover(cluster: Tree, protocol: Tree | undefined, name: string, 
 
 function checkBreaker(cluster: Tree, name: string, tell: Tell): void {
   const usual = items(cluster, "circuit_breakers", "thresholds").find(
-    (one) => !["HIGH", "1"].includes(text(one, "priority") ?? "DEFAULT"),
+    (one) => named(["DEFAULT", "HIGH"], one, "priority") === "DEFAULT",
   );
   if ((number(usual, "max_requests") ?? MAX_REQUESTS) > MAX_REQUESTS) return;
   const message = `cluster ${show(name)} takes ${number(usual, "max_requests") ?? MAX_REQUESTS} requests at a time, expected \`max_requests\` for what this Envoy serves at its busiest`;

@@ -1,7 +1,7 @@
 import { codes, show } from "../diagnostics/index.js";
 import type { Filter, Manager } from "./envoy-config.js";
 import { type Tell, tellOf } from "./tell.js";
-import { durationMs, isOn, items, type Tree, text } from "./tree.js";
+import { durationMs, isOn, items, named, type Tree, text } from "./tree.js";
 import { settingsOf, types } from "./typed.js";
 
 /** A filter of the rate limit service. */
@@ -36,8 +36,7 @@ export function checkRateLimit(filter: Filter, { filters, scopes }: Manager, tel
 /** The namespace of dynamic metadata that an action reads. */
 function namespaceOf(action: Tree): readonly Tree[] {
   return ["metadata", "dynamic_metadata"].flatMap((kind) => {
-    const source = text(action, kind, "source") ?? "DYNAMIC";
-    if (source !== "DYNAMIC" && source !== "0") return [];
+    if (named(["DYNAMIC", "ROUTE_ENTRY"], action, kind, "source") !== "DYNAMIC") return [];
     const key = text(action, kind, "metadata_key", "key");
     return key === undefined ? [] : [{ value: key, path: action.path }];
   });

@@ -54,16 +54,35 @@ export function checkScopes(manager: Manager, facts: PolicyFacts | undefined, te
 
 /** Whether every route has settings for a filter that is off by default, which switch it on. */
 export function isSwitchedOn(filter: string, scopes: readonly Scope[]): boolean {
+  const routes = statesOf(filter, "off", scopes);
+  return routes.length > 0 && routes.every((isIn) => isIn);
+}
+
+/** Whether a filter acts on any route; without routes, whether it does by default. */
+export function isAskedAnywhere(
+  filter: string,
+  condition: Extension["condition"],
+  scopes: readonly Scope[],
+): boolean {
+  const routes = statesOf(filter, condition, scopes);
+  return routes.length === 0 ? condition !== "off" : routes.includes(true);
+}
+
+/** Of each route whether the filter acts there. */
+function statesOf(
+  filter: string,
+  condition: Extension["condition"],
+  scopes: readonly Scope[],
+): readonly boolean[] {
   const isOnIn: Partial<Record<Scope["kind"], boolean>> = {};
-  const routes = scopes.flatMap(({ kind, tree }) => {
+  return scopes.flatMap(({ kind, tree }) => {
     // The most specific counts.
     const setting = settingsOf(tree).find(([name]) => name === filter)?.[1];
     const own = setting === undefined ? undefined : !isOff(setting);
-    isOnIn[kind] =
-      own ?? (kind === "route" ? isOnIn.host : kind === "host" ? isOnIn.routes : undefined) ?? false;
+    const around = kind === "route" ? isOnIn.host : kind === "host" ? isOnIn.routes : undefined;
+    isOnIn[kind] = own ?? around ?? condition !== "off";
     return kind === "route" ? [isOnIn.route === true] : [];
   });
-  return routes.length > 0 && routes.every((isIn) => isIn);
 }
 
 function isOff({ condition, config }: Extension): boolean {

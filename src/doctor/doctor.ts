@@ -1,5 +1,6 @@
-import { codes, type Finding } from "../diagnostics/index.js";
+import { codes, type Finding, show } from "../diagnostics/index.js";
 import { checkAuthz } from "./check-authz.js";
+import { checkBodies } from "./check-bodies.js";
 import { checkBuffer, checkClusters } from "./check-clusters.js";
 import { checkHttpLogs, checkTcpLogs } from "./check-logs.js";
 import { checkManager, checkUpgrades } from "./check-manager.js";
@@ -7,6 +8,7 @@ import { checkOrder, isPolicy } from "./check-order.js";
 import { checkMutationRules, checkProc } from "./check-proc.js";
 import { checkRateLimit } from "./check-rate-limit.js";
 import { checkScopes, isSwitchedOn } from "./check-scopes.js";
+import { checkSpellings } from "./check-spellings.js";
 import { checkIdle, checkRuntime } from "./check-streams.js";
 import { checkWays, checkWhole } from "./check-ways.js";
 import type { Chain, Filter, Listener, Manager } from "./envoy-config.js";
@@ -14,7 +16,11 @@ import type { PolicyFacts } from "./facts.js";
 import { fixOf } from "./fixes.js";
 import { readEnvoyConfig } from "./read.js";
 import type { Tell } from "./tell.js";
+import { isMapping } from "./tree.js";
 import { types } from "./typed.js";
+
+/** Fields that are named of a document which is something else. */
+const MAX_KEYS = 3;
 
 /** Something in a configuration of Envoy that undoes or bypasses policy, or could. */
 export interface DoctorFinding extends Finding {
@@ -34,11 +40,16 @@ export function examine(document: unknown, facts?: PolicyFacts): readonly Doctor
   };
   const config = readEnvoyConfig(document);
   if (config === undefined) {
-    tell(codes.notEnvoyConfig, [], "neither a bootstrap of Envoy nor a config dump");
+    const message = `neither a bootstrap of Envoy nor a config dump${otherwise(document)}`;
+    tell(codes.notEnvoyConfig, [], message);
     return findings;
   }
+  // Envoy writes each field once.
+  const { bootstrap } = config;
+  if (bootstrap !== undefined && bootstrap.value === document) checkSpellings(bootstrap, tell);
   for (const listener of config.listeners) checkListener(listener, facts, tell);
   checkWays(config, tell);
+  checkBodies(config, facts, tell);
   checkClusters(config, tell);
   checkRuntime(config, tell);
   checkWhole(config, tell);
@@ -82,6 +93,17 @@ function checkCondition({ name, condition, tree }: Filter, { scopes }: Manager, 
   if (condition === undefined || (condition === "off" && isSwitchedOn(name, scopes))) return;
   const how = condition === "off" ? "is switched off by default" : "is asked where a matcher says so";
   tell(codes.doctorAskedSometimes, tree.path, `\`${name}\` ${how}, expected it for every request`);
+}
+
+/** What the document is instead. */
+function otherwise(document: unknown): string {
+  if (document === undefined || document === null) return ", but empty";
+  if (Array.isArray(document)) return ", but a list";
+  if (!isMapping(document)) return "";
+  const { kind } = document;
+  if (typeof kind === "string") return `, but a document of kind ${show(kind)}, perhaps for \`--config\``;
+  const keys = Object.keys(document).slice(0, MAX_KEYS);
+  return keys.length === 0 ? ", but empty" : `, but a mapping with ${keys.map(show).join(", ")}`;
 }
 
 /** A place that is looked at twice is told once. */

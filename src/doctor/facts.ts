@@ -9,6 +9,11 @@ export interface PolicyFacts {
   readonly readsPeer: boolean;
   /** There is a BodyPolicy. */
   readonly hasBodyPolicies: boolean;
+  /**
+   * The BodyPolicies that are not on trial (`dryRun`), as NAMESPACE/NAME; `onObligation`: it acts only where a
+   * decision names it.
+   */
+  readonly bodyPolicies: readonly { readonly name: string; readonly onObligation: boolean }[];
   /** The largest body of a request that a BodyPolicy wants to see. */
   readonly maxBodyBytes: number | undefined;
   /** The same of responses that are seen whole. */

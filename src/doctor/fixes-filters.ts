@@ -161,4 +161,20 @@ allow_mode_override: true
 processing_mode: {request_body_mode: NONE, response_body_mode: NONE}`,
   doctorLocalReplies: "response_attributes: [response.code_details]",
   doctorErrorLooksFine: "status_on_error: {code: ServiceUnavailable}",
+  doctorBodiesUnseen: `
+http_filters:   # behind set_filter_state and ext_authz, as in envoy/ext-proc.yaml
+  - name: envoy.filters.http.ext_proc
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
+      grpc_service: {envoy_grpc: {cluster_name: gatehouse}}
+      message_timeout: 2s
+      allow_mode_override: true
+      processing_mode: {request_header_mode: SEND, response_header_mode: SEND}
+      mutation_rules: {allow_all_routing: true, disallow_is_error: true}`,
+  doctorBodiesPerhapsUnseen: `
+# on each listener whose bodies policies have to see
+http_filters:
+  - name: envoy.filters.http.ext_authz
+  - name: envoy.filters.http.ext_proc
+  - name: envoy.filters.http.router`,
 } as const;

@@ -99,4 +99,5 @@ typed_extension_protocol_options:
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}`,
   doctorIncomplete: "# curl http://ADMIN/config_dump?include_eds > envoy.json; gatehouse doctor envoy.json",
+  doctorReadOtherwise: "failure_mode_allow: false   # once, under one name, in the one document of the file",
 } as const;

@@ -62,32 +62,54 @@ export function texts(tree: Tree | undefined, ...names: readonly string[]): read
   return items(tree, ...names).flatMap((item) => (typeof item.value === "string" ? [item.value] : []));
 }
 
-/** True only when the field says so. */
+/** Texts that protobuf's reader of JSON takes for true, in any case (measured). */
+const yes: ReadonlySet<string> = new Set(["true", "t", "yes", "y", "1"]);
+
+/** True only when Envoy reads the field as true: a flag, or one of the texts that it takes for one. */
 export function isOn(tree: Tree | undefined, ...names: readonly string[]): boolean {
-  return text(tree, ...names)?.toLowerCase() === "true";
+  const value = unwrapped(at(tree, ...names)?.value);
+  return value === true || (typeof value === "string" && yes.has(value.toLowerCase()));
 }
 
-/** A number, also one that is written as text. */
+/** A number, also one that is written as text: `"2"`, `"2.0"`, `"2e0"`, `"0x2"`. */
 export function number(tree: Tree | undefined, ...names: readonly string[]): number | undefined {
-  const value = text(tree, ...names);
-  return value !== undefined && /^-?[0-9]{1,18}(?:\.[0-9]+)?$/.test(value) ? Number(value) : undefined;
+  const value = unwrapped(at(tree, ...names)?.value);
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  if (typeof value !== "string") return undefined;
+  if (/^0x[0-9a-f]{1,8}$/i.test(value)) return Number(value);
+  return /^[-+]?(?:[0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(?:e[-+]?[0-9]{1,2})?$/i.test(value)
+    ? Number(value)
+    : undefined;
 }
 
-/** A google.protobuf.Duration in milliseconds; undefined when absent or none. */
+/** A google.protobuf.Duration in milliseconds, `2s` or `{seconds: 2}`; undefined when absent or none. */
 export function durationMs(tree: Tree | undefined, ...names: readonly string[]): number | undefined {
-  const written = /^(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)s$/.exec(text(tree, ...names) ?? "");
-  return written === null ? undefined : Number(written[1]) * 1000;
+  const duration = at(tree, ...names);
+  if (duration !== undefined && isMapping(duration.value)) {
+    return (number(duration, "seconds") ?? 0) * 1000 + (number(duration, "nanos") ?? 0) / 1e6;
+  }
+  const written = /^(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)s$/.exec(text(duration) ?? "");
+  return written === null ? undefined : Math.round(Number(written[1]) * 1e9) / 1e6;
 }
 
-/** An enum's name, given by name or number; the first when absent or unknown. */
+/** An enum's name, given by name in any case or by number, also as text; the first when absent or unknown. */
 export function named<Name extends string>(
   names: readonly [Name, ...Name[]],
   tree: Tree | undefined,
   ...fields: readonly string[]
 ): Name {
-  const value = at(tree, ...fields)?.value;
-  const found = typeof value === "number" ? names[value] : names.find((name) => name === value);
+  const value = text(tree, ...fields) ?? "";
+  const found = /^\s*[-+]?[0-9]{1,9}\s*$/.test(value)
+    ? names[Number(value)]
+    : names.find((name) => name.toLowerCase() === value.toLowerCase());
   return found ?? names[0];
+}
+
+/** A wrapper (google.protobuf.BoolValue, UInt32Value) may be written as the message that it is. */
+function unwrapped(value: unknown): unknown {
+  return isMapping(value) && Object.keys(value).length === 1 && Object.hasOwn(value, "value")
+    ? value["value"]
+    : value;
 }
 
 /** Whether a value is a mapping. */
@@ -95,8 +117,12 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A field's name in lowerCamel. */
+export function camelOf(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+}
+
 function keyOf(value: unknown, name: string): string | undefined {
   if (!isMapping(value)) return undefined;
-  const camel = name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-  return [name, camel].find((key) => Object.hasOwn(value, key) && value[key] !== null);
+  return [name, camelOf(name)].find((key) => Object.hasOwn(value, key) && value[key] !== null);
 }

@@ -12,6 +12,7 @@ export const types = {
   rateLimit: "envoy.extensions.filters.http.ratelimit.v3.RateLimit",
   rateLimitRoute: "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute",
   jwt: "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+  matched: "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
   composite: "envoy.extensions.filters.http.composite.v3.Composite",
   setFilterState: "envoy.extensions.filters.http.set_filter_state.v3.Config",
   compressor: "envoy.extensions.filters.http.compressor.v3.Compressor",
@@ -77,7 +78,7 @@ export function unpack(any: Tree): Extension {
     const inner = shortName(text(any, "type_url"));
     return { type: inner, config: at(any, "value") ?? any, condition: undefined };
   }
-  if (type === "envoy.extensions.common.matching.v3.ExtensionWithMatcher") {
+  if (type === types.matched) {
     const inner = at(any, "extension_config", "typed_config");
     const condition = "matched";
     const matcher = at(any, "xds_matcher") ?? at(any, "matcher");

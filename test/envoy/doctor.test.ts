@@ -54,6 +54,65 @@ async function dumpOf(bootstrap: Bootstrap): Promise<unknown> {
   }
 }
 
+type Fields = Record<string, unknown>;
+
+/** The base with other fields of its ext_authz and ext_proc. */
+function withFields(authz: Fields, proc: Fields): Bootstrap {
+  const bootstrap = structuredClone(cases[0]?.good) as Bootstrap;
+  const change = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const message = value as Fields;
+    const type = String(message["@type"]);
+    if (type.endsWith(".ext_authz.v3.ExtAuthz")) Object.assign(message, authz);
+    if (type.endsWith(".ExternalProcessor")) Object.assign(message, proc);
+    for (const inner of Object.values(message)) change(inner);
+  };
+  change(bootstrap);
+  return bootstrap;
+}
+
+describe("texts in place of flags, enums and numbers", () => {
+  const flags = ["t", "Yes", "Y", "1", "tRUE", "f", "No", "n", "0", "FALSE"];
+  test.each(flags)("Envoy reads the flag %j as the doctor does", async (flag) => {
+    const isOn = /^[ty1]/i.test(flag);
+    const bootstrap = withFields(
+      { failure_mode_allow: flag, shadow_mode: flag, encode_raw_headers: flag },
+      { observability_mode: flag, allow_mode_override: flag },
+    );
+    const expected = isOn ? ["GH1201", "GH1203", "GH1203"] : ["GH1207", "GH1224"];
+    expect(told(bootstrap).map((one) => one.slice(0, 6))).toEqual(expected);
+    expect(told(await dumpOf(bootstrap))).toEqual(told(bootstrap));
+  });
+
+  test.each([
+    ["skip", "buffered_partial", { seconds: "60" }],
+    ["2", "3", "60.000s"],
+    ["+2", "03", { seconds: 59, nanos: 1e9 - 1 }],
+  ])("and the modes %j and %j", async (headers, body, timeout) => {
+    const bootstrap = withFields(
+      {},
+      {
+        processing_mode: { request_header_mode: headers, response_body_mode: body },
+        message_timeout: timeout,
+        route_cache_action: "clear",
+      },
+    );
+    const found = told(bootstrap).map((one) => one.slice(0, 6));
+    expect(found).toEqual(["GH1209", "GH1221", "GH1226", "GH1229"]);
+    expect(told(await dumpOf(bootstrap))).toEqual(told(bootstrap));
+  });
+
+  // What the reader of protobuf takes for no flag or mode.
+  test.each(["", " true", "2"])("it refuses the flag %j", async (flag) => {
+    const bootstrap = withFields({ failure_mode_allow: flag }, {});
+    expect((await validateBootstrap({ bootstrap, cwd })).ok).toBe(false);
+  });
+  test.each(["2.0", "0x2", " SKIP", "9"])("it refuses the mode %j", async (mode) => {
+    const bootstrap = withFields({}, { processing_mode: { request_header_mode: mode } });
+    expect((await validateBootstrap({ bootstrap, cwd })).ok).toBe(false);
+  });
+});
+
 /** Of each part of a configuration one that is wrong. */
 const wrong = [
   "GH1201 #3",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { codes } from "../../src/diagnostics/index.js";
-import { fixOf } from "../../src/doctor/index.js";
+import { fixOf, type PolicyFacts } from "../../src/doctor/index.js";
 
 /** A bootstrap as plain data. */
 export type Bootstrap = Record<string, unknown>;
@@ -15,13 +15,31 @@ export interface DoctorCase {
   readonly good: Bootstrap;
   /** The bad one with the fix that the doctor prints, where that is a piece of one part. */
   readonly mended: Bootstrap | undefined;
+  /** Of a code that is found with policies only. */
+  readonly facts: PolicyFacts | undefined;
 }
+
+/** Policies that need nothing of Envoy. */
+export const noNeeds: PolicyFacts = {
+  readsHeaders: new Set(),
+  readsAnyHeader: false,
+  readsSourceIp: false,
+  readsPeer: false,
+  hasBodyPolicies: false,
+  bodyPolicies: [],
+  maxBodyBytes: undefined,
+  maxResponseBytes: undefined,
+  trustsEnvoyJwt: false,
+  xff: undefined,
+};
 
 interface Written {
   readonly code: string;
   readonly bad: Change;
   readonly good?: Change;
   readonly fix?: string;
+  /** BodyPolicies in force. */
+  readonly bodies?: PolicyFacts["bodyPolicies"];
 }
 type Change = Readonly<Record<string, unknown>>;
 type Part = Record<string, unknown>;
@@ -47,7 +65,7 @@ export function baseBootstrap(): Bootstrap {
 export function doctorCases(): readonly DoctorCase[] {
   const written = read("cases.yaml") as Written[];
   const seen = new Map<string, number>();
-  return written.map(({ code, bad, good, fix }) => {
+  return written.map(({ code, bad, good, fix, bodies }) => {
     const nth = (seen.get(code) ?? 0) + 1;
     seen.set(code, nth);
     return {
@@ -56,6 +74,7 @@ export function doctorCases(): readonly DoctorCase[] {
       bad: changed(bad),
       good: changed(good ?? {}),
       mended: fix === undefined ? undefined : changed(bad, [fix, fixFor(code)]),
+      facts: bodies === undefined ? undefined : { ...noNeeds, hasBodyPolicies: true, bodyPolicies: bodies },
     };
   });
 }

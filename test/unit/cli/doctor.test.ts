@@ -105,13 +105,76 @@ describe("gatehouse doctor", () => {
   });
 
   test.each([
-    ["no YAML", "a: [\n", /GH1200 no YAML or JSON/],
-    ["something else", "kind: Mesh\n", /:1: error GH1200 neither a bootstrap/],
+    ["no YAML", "a: [\n", /:1: error GH1200 no YAML or JSON: unexpected end\n/],
+    ["half a JSON", '{"admin": {\n"a": 1\n', /:2: error GH1200 no YAML or JSON: unexpected end\n/],
+    ["a missing comma", '{"admin": 1\n"b": 2}', /:1: error GH1200 no YAML or JSON: a key .* or comma/],
+    ["tabs", "admin:\n\ta: b\n", /:2: error GH1200 no YAML or JSON: a tab as indentation\n/],
+    ["a bad indentation", "admin:\n  a: 1\n b: 2\n", /:3: error GH1200 no YAML or JSON: wrong indentation\n/],
+    [
+      "a text without quotes",
+      "admin:\n  a: b: c\n",
+      /:2: error GH1200 no YAML or JSON: a mapping or list ins/,
+    ],
+    [
+      "a policy",
+      "kind: Mesh\n",
+      /:1: error GH1200 neither a bootstrap.* of kind `Mesh`, perhaps for `--config`/,
+    ],
+    ["something else", "services: {}\n", /:1: error GH1200 neither a .*, but a mapping with `services`\n/],
+    ["a list", "[1]", /GH1200 neither .*, but a list\n/],
     ["endless aliases", "a: &a [*a]\n", /GH1200 /],
-    ["nothing", "", /GH1200 /],
+    ["nothing", "", /GH1200 neither .*, but empty\n/],
   ])("says of a file with %s that it is no configuration of Envoy", async (_, text, expected) => {
     expect(await ask([file("bad.yaml", text)])).toBe(1);
     expect(out).toMatch(expected);
+  });
+
+  test.each([
+    ["YAML", `${OPEN}admin: {}\n`, [6], ["`admin` stands twice in one mapping, first on line 1"]],
+    [
+      "JSON",
+      '{"admin": {"a": 1,\n "b": 2,\n "\\u0061": {"a": "a"}}}',
+      [3],
+      ["`a` stands twice in one mapping"],
+    ],
+    ["documents", "static_resources: {}\n---\nadmin: {}\n", [2], ["a second document begins here"]],
+    ["none", '{"static_resources": {"clusters": [{"a": 1}, {"a": 2}]}, "admin": {"a": "a"}}', [], []],
+  ])("names what stands in the file and Envoy does not read (%s)", async (_, text, lines, messages) => {
+    await ask([file("twice.yaml", text)], { output: "json" });
+    const rows = (JSON.parse(out) as { code: string; line: number; message: string }[]).filter(
+      ({ code }) => code === "GH1292",
+    );
+    expect(rows.map(({ line }) => line)).toEqual(lines);
+    expect(rows.map(({ message }) => message)).toEqual(
+      messages.map((message) => expect.stringContaining(message)),
+    );
+  });
+
+  test("takes the last of a key that stands twice, as Envoy does", async () => {
+    const end = "      port_value: 0\n";
+    await ask([
+      file("twice.yaml", `${OPEN}`.replace("0.0.0.0\n", `127.0.0.1\n      address: 0.0.0.0\n${end}`)),
+    ]);
+    expect(out).toMatch(/:5: error GH1292 `address` stands twice.*line 4, and Envoy takes the last/);
+    expect(out).toMatch(/:5: error GH1290 /);
+  });
+
+  test("holds body policies against listeners without ext_proc", async () => {
+    const own = (name: string): string => new URL(`../../../${name}`, import.meta.url).pathname;
+    const config = [own("policies/body")];
+    expect(await ask([own("envoy/ext-authz.yaml")], { config })).toBe(1);
+    expect(out).toMatch(
+      /error GH1248 listener `\w+` has no ext_proc, without which BodyPolicies do nothing: `bookshop\//,
+    );
+    await ask([own("envoy/ext-proc.yaml")], { config });
+    expect(out).not.toMatch(/GH124[89]/);
+  });
+
+  test("a folder is wrong usage", async () => {
+    await expect(ask([folder])).rejects.toMatchObject({
+      code: "bad_request",
+      message: expect.stringMatching(/` is a folder, name files$/),
+    });
   });
 
   test("a file that cannot be read and an unknown output are wrong usage", async () => {

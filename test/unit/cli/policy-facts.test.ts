@@ -22,6 +22,7 @@ describe("what policies need of Envoy", () => {
       readsSourceIp: false,
       readsPeer: false,
       hasBodyPolicies: false,
+      bodyPolicies: [],
       maxBodyBytes: undefined,
       maxResponseBytes: undefined,
       trustsEnvoyJwt: false,
@@ -82,6 +83,14 @@ describe("what policies need of Envoy", () => {
     expect(facts("BodyPolicy", spec)).toMatchObject({ hasBodyPolicies: true, maxBodyBytes: 1000 });
     const whole = { response: { body: { delivery: "whole", limits: { maxBytes: 5000 } } } };
     expect(facts("BodyPolicy", whole)).toMatchObject({ maxBodyBytes: 0, maxResponseBytes: 5000 });
+  });
+
+  test("names body policies that are in force", () => {
+    const one = { namespace: "shop", name: "one", dryRun: false, obligationOnly: false };
+    const inForce = (spec: object): unknown => facts("BodyPolicy", spec).bodyPolicies;
+    expect(inForce(one)).toEqual([{ name: "shop/one", onObligation: false }]);
+    expect(inForce({ ...one, obligationOnly: true })).toEqual([{ name: "shop/one", onObligation: true }]);
+    expect(inForce({ ...one, dryRun: true })).toEqual([]);
   });
 
   test("survives names of object prototypes and depth", () => {

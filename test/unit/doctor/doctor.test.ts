@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { codes } from "../../../src/diagnostics/index.js";
 import { examine, fixOf, type PolicyFacts } from "../../../src/doctor/index.js";
-import { baseBootstrap, doctorCases } from "../../support/doctor-cases.js";
+import { baseBootstrap, doctorCases, noNeeds } from "../../support/doctor-cases.js";
 
 const codesOf = (document: unknown, facts?: PolicyFacts): readonly string[] =>
   examine(document, facts).map(({ code }) => code.code);
@@ -35,8 +35,8 @@ describe("the doctor", () => {
 
   test.each(cases)(
     "$name is found in the bad configuration and not in the good one",
-    ({ code, bad, good }) => {
-      const findings = examine(bad).filter((one) => one.code.code === code);
+    ({ code, bad, good, facts }) => {
+      const findings = examine(bad, facts).filter((one) => one.code.code === code);
       expect(findings).not.toEqual([]);
       for (const { path, message, fix } of findings) {
         expect(valueAt(bad, path)).toBeDefined();
@@ -44,8 +44,8 @@ describe("the doctor", () => {
         expect(message).not.toMatch(/\.$|\n/);
         expect(fix).not.toBe("");
       }
-      expect(codesOf(good)).not.toContain(code);
-      expect(codesOf(camel(bad))).toEqual(codesOf(bad));
+      expect(codesOf(good, facts)).not.toContain(code);
+      expect(codesOf(camel(bad), facts)).toEqual(codesOf(bad, facts));
     },
   );
 
@@ -57,7 +57,9 @@ describe("the doctor", () => {
   );
 
   test("has a case for each of its codes", () => {
-    const all = Object.values(codes).filter(({ code }) => code.startsWith("GH12") && code !== "GH1200");
+    // What is told of the text, too, has tests of its own.
+    const apart = ["GH1200", "GH1292"];
+    const all = Object.values(codes).filter(({ code }) => code.startsWith("GH12") && !apart.includes(code));
     const covered = new Set(cases.map(({ code }) => code));
     expect(all.map(({ code }) => code).filter((code) => !covered.has(code))).toEqual([]);
     expect(all.filter((code) => fixOf(code) === "")).toEqual([]);
@@ -103,6 +105,108 @@ describe("the doctor", () => {
     fc.assert(fc.property(tree, (document) => Array.isArray(examine(document))));
   });
 });
+
+describe("values as Envoy's reader takes them", () => {
+  const authz = (fields: string): readonly string[] => codesOf(withFields("ExtAuthz", fields));
+  const proc = (fields: string): readonly string[] => codesOf(withFields("ExternalProcessor", fields));
+
+  test.each([true, "true", "TRUE", "tRuE", "t", "T", "yes", "yEs", "y", "Y", "1"])("%j is true", (value) => {
+    const written = JSON.stringify(value);
+    expect(authz(`failure_mode_allow: ${written}`)).toEqual(["GH1201"]);
+    expect(authz(`shadow_mode: ${written}`)).toEqual(["GH1203"]);
+    expect(authz(`encode_raw_headers: ${written}`)).toEqual([]);
+    expect(proc(`observability_mode: ${written}`)).toEqual(["GH1203"]);
+    expect(proc(`allow_mode_override: ${written}`)).toEqual([]);
+  });
+
+  // Envoy refuses all but the first six.
+  test.each([false, "false", "F", "no", "n", "0", "on", "", " true", 1, "2"])("%j is not true", (value) => {
+    const written = JSON.stringify(value);
+    expect(authz(`failure_mode_allow: ${written}`)).toEqual([]);
+    expect(authz(`encode_raw_headers: ${written}`)).toEqual(["GH1207"]);
+    expect(proc(`allow_mode_override: ${written}`)).toEqual(["GH1224"]);
+  });
+
+  test("a filter can be switched off by a text", () => {
+    const disabled = JSON.parse(
+      JSON.stringify(baseBootstrap()).replace('"name":"envoy.filters.http.ext_proc"', '$&,"disabled":"t"'),
+    ) as unknown;
+    expect(codesOf(disabled)).toEqual(["GH1205"]);
+  });
+
+  test.each(["SKIP", "skip", "Skip", 2, "2", "02", "+2", "2 "])("%j is the mode SKIP", (value) => {
+    expect(proc(`processing_mode: {request_header_mode: ${JSON.stringify(value)}}`)).toEqual(["GH1229"]);
+  });
+
+  test.each([["SEND"], ["1"], ["DEFAULT"], ["0"], ["2.0"], [" SKIP"], ["sk"]])("%j is not", (value) => {
+    expect(proc(`processing_mode: {request_header_mode: ${JSON.stringify(value)}}`)).toEqual([]);
+  });
+
+  test.each(["buffered_partial", "3"])("%j is the mode BUFFERED_PARTIAL", (value) => {
+    expect(proc(`processing_mode: {response_body_mode: "${value}"}`)).toEqual(["GH1226"]);
+  });
+
+  test("other enums are read so, too", () => {
+    expect(proc("route_cache_action: clear")).toEqual(["GH1209"]);
+    expect(authz('status_on_error: {code: "found"}')).toEqual(["GH1244"]);
+    expect(authz('status_on_error: {code: "307"}')).toEqual(["GH1244"]);
+    expect(authz("status_on_error: {code: PermanentRedirect}")).toEqual(["GH1244"]);
+    expect(authz("status_on_error: {code: forbidden}")).toEqual([]);
+    const share = (denominator: string): readonly string[] =>
+      authz(`filter_enabled: {default_value: {numerator: "100", denominator: ${denominator}}}`);
+    expect(share("hundred")).toEqual([]);
+    expect(share("ten_thousand")).toEqual(["GH1205"]);
+    expect(share('"2"')).toEqual(["GH1205"]);
+  });
+
+  test.each(['"2"', "2.0", '"2.0"', '"2e0"', '"20e-1"', '"0x2"', '"+2"', '"02"', '"2."', "{value: 2}"])(
+    "%s is the number 2",
+    (written) => {
+      const xff = { useRemoteAddress: true, numTrustedHops: 2 };
+      const told = withFields("HttpConnectionManager", `xff_num_trusted_hops: ${written}`);
+      const silent = JSON.parse(
+        JSON.stringify(told)
+          .replaceAll(/"xff\.[a-z_]+":"\w+",?/g, "")
+          .replaceAll(",}", "}"),
+      ) as unknown;
+      expect(codesOf(silent, { ...noNeeds, xff })).toEqual([]);
+    },
+  );
+
+  test("a wrapper and a duration may be written as messages", () => {
+    expect(codesOf(withFields("HttpConnectionManager", "normalize_path: {value: yes}"))).toEqual([]);
+    expect(proc('message_timeout: {seconds: "2", nanos: 500000000}')).toEqual([]);
+    expect(proc("message_timeout: {seconds: 60}")).toEqual(["GH1221"]);
+    expect(proc("message_timeout: {}")).toEqual(["GH1221"]);
+  });
+
+  test("of a field under two names Envoy may take either", () => {
+    const both = '"failure_mode_allow": false, "failureModeAllow": true';
+    const found = examine(withFields("ExtAuthz", `{${both}}`));
+    expect(found.map(({ code, message }) => `${code.code} ${message}`)).toEqual([
+      "GH1292 `failure_mode_allow` stands here as `failureModeAllow` too, of which Envoy takes either, expected one",
+    ]);
+    const metadata = '{"filter_metadata": {"a.b": {"c_d": 1, "cD": 2}}}';
+    const root = { ...baseBootstrap(), node: { id: "x", metadata: JSON.parse(metadata) as unknown } };
+    expect(codesOf(root)).toEqual([]);
+  });
+});
+
+/** The base with other fields of the first message of this type. */
+function withFields(type: string, fields: string): unknown {
+  const document = baseBootstrap();
+  const change = (value: unknown): boolean => {
+    if (typeof value !== "object" || value === null) return false;
+    const message = value as Record<string, unknown>;
+    if (String(message["@type"]).endsWith(`.v3.${type}`)) {
+      Object.assign(message, parse(fields, { version: "1.1" }));
+      return true;
+    }
+    return Object.values(value).some(change);
+  };
+  expect(change(document)).toBe(true);
+  return document;
+}
 
 describe("the repository's own bootstraps", () => {
   const folder = new URL("../../../envoy/", import.meta.url);
@@ -178,17 +282,7 @@ describe("a listener of connections", () => {
 });
 
 describe("with the policies in force", () => {
-  const nothing: PolicyFacts = {
-    readsHeaders: new Set(),
-    readsAnyHeader: false,
-    readsSourceIp: false,
-    readsPeer: false,
-    hasBodyPolicies: false,
-    maxBodyBytes: undefined,
-    maxResponseBytes: undefined,
-    trustsEnvoyJwt: false,
-    xff: undefined,
-  };
+  const nothing = noNeeds;
   const bad = (code: string, nth = 1): unknown => cases.find(({ name }) => name === `${code} #${nth}`)?.bad;
 
   test("a hidden header is an error only when a policy reads it", () => {
@@ -211,6 +305,52 @@ describe("with the policies in force", () => {
   test("mode overrides matter only to body policies", () => {
     expect(codesOf(bad("GH1224"), nothing)).not.toContain("GH1224");
     expect(codesOf(bad("GH1224"), { ...nothing, hasBodyPolicies: true })).toContain("GH1224");
+  });
+
+  const masking = { name: "shop/masking", onObligation: false };
+  const onDemand = { name: "shop/on-demand", onObligation: true };
+  const body = (...bodyPolicies: PolicyFacts["bodyPolicies"]): PolicyFacts => ({
+    ...nothing,
+    hasBodyPolicies: true,
+    bodyPolicies,
+  });
+  const about = (document: unknown, facts: PolicyFacts): readonly string[] =>
+    examine(document, facts).map(({ code, message }) => `${code.code} ${message}`);
+
+  test("a body policy needs ext_proc on the listener, unless it is on trial", () => {
+    const unseen = bad("GH1248");
+    expect(about(unseen, body(masking))).toEqual([
+      "GH1248 listener `http` has no ext_proc, without which BodyPolicies do nothing: `shop/masking`",
+    ]);
+    expect(about(unseen, body())).toEqual([]);
+    expect(codesOf(unseen)).toEqual([]);
+    expect(about(unseen, body(onDemand))).toEqual([
+      "GH1249 listener `http` has no ext_proc, without which obligations to BodyPolicies are not carried out: `shop/on-demand`",
+    ]);
+    const many = ["a", "b", "c", "d"].map((name) => ({ name, onObligation: false }));
+    expect(about(unseen, body(onDemand, ...many))).toEqual([
+      expect.stringContaining("BodyPolicies do nothing: `a`, `b`, `c` and 1 more"),
+    ]);
+  });
+
+  test("a filter that comes from elsewhere may be ext_proc, unless its types say otherwise", () => {
+    const from = (...types: readonly string[]): unknown => {
+      const document = JSON.stringify(bad("GH1248"));
+      const type_urls = types.map((type) => `type.googleapis.com/envoy.extensions.filters.http.${type}`);
+      const filter = { name: "more", config_discovery: { config_source: { ads: {} }, type_urls } };
+      return JSON.parse(document.replace('"http_filters":[', `$&${JSON.stringify(filter)},`));
+    };
+    expect(codesOf(from(), body(masking))).toEqual(["GH1291"]);
+    expect(codesOf(from("ext_proc.v3.ExternalProcessor"), body(masking))).toEqual(["GH1291"]);
+    expect(codesOf(from("lua.v3.Lua"), body(masking))).toEqual(["GH1248", "GH1291"]);
+  });
+
+  test("a listener that answers all by itself needs no ext_proc", () => {
+    const document = JSON.stringify(bad("GH1248")).replace(
+      '"route":{"cluster":"upstream"}',
+      '"redirect":{"https_redirect":true}',
+    );
+    expect(codesOf(JSON.parse(document), body(masking))).toEqual([]);
   });
 
   test("bodies that a policy reads whole must fit the listener's buffer", () => {
