@@ -144,6 +144,8 @@ const traps: readonly string[] = [
   "a: #c\n  b\n",
   "a\n",
   "a: 1 # x\n# y\n",
+  "\n  >\r\n#",
+  "--- |\n#\n",
 ];
 
 /** The value, or that there is none; NaN is equal to itself. */
